@@ -1,0 +1,59 @@
+"""What all connections of one `serve` share, and what one caller may cost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from uvicorn import Config
+from uvicorn.server import ServerState
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one caller may cost: times in seconds, sizes in bytes.
+
+    `linger` is how long a silent caller has to read a refusal before we close, `farewell` the same for one who talks on.
+    """
+
+    handshake: float = 10
+    head: float = 10
+    body: float = 30
+    idle: float = 30
+    write: float = 30
+    linger: float = 2
+    farewell: float = 30
+    drain: float = 10
+    max_head: int = 32 * 1024
+    max_headers: int = 100
+    max_body: int = 1024 * 1024
+    connections: int = 4096
+
+
+class Handshaking(Protocol):
+    """A connection whose TLS handshake is not complete."""
+
+    raw: asyncio.Transport
+
+
+@dataclass(slots=True)
+class Serving:
+    """What all connections of one `serve` share."""
+
+    config: Config
+    limits: Limits
+    loop: asyncio.AbstractEventLoop
+    state: ServerState = field(default_factory=ServerState)
+    unready: dict[Handshaking, None] = field(default_factory=dict)
+
+    def admit(self) -> bool:
+        """Whether one more connection fits; the oldest one still shaking hands gives way to it."""
+        if len(self.state.connections) + len(self.unready) < self.limits.connections:
+            return True
+        if self.unready:
+            oldest = next(iter(self.unready))
+            del self.unready[oldest]
+            oldest.raw.abort()
+            return True
+        return False
