@@ -1,0 +1,7 @@
+"""The world of :mod:`tests.oauth.world`, on each database engine."""
+
+from __future__ import annotations
+
+from tests.oauth.world import world
+
+__all__ = ["world"]

@@ -1,0 +1,78 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: what a load balancer and Prometheus read."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable
+from pathlib import Path
+
+from iam import operation
+from iam.app import close
+from iam.http import Request, Response
+from tests.house import Served, make
+
+
+def test_a_served_house_is_alive_and_ready(shared: Served) -> None:
+    somebody = shared.outsider()
+    for path in ("/healthz", "/readyz"):
+        answer = somebody.ask("GET", shared.issuer + path)
+        assert (answer.status, answer.body) == (200, b"ok\n")
+    assert somebody.ask("POST", f"{shared.issuer}/healthz", b"").status == 405
+
+
+def test_metrics_are_prometheus_text_and_tell_nobodys_name(shared: Served) -> None:
+    answer = shared.outsider().ask("GET", f"{shared.issuer}/metrics")
+    text = answer.body.decode()
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    sample = re.compile(r'[a-z_]+(\{target="[a-z_]+"\})? -?[0-9.]+')
+    assert all(line.startswith("# ") or sample.fullmatch(line) for line in text.splitlines())
+    assert 'portaria_marks_waiting{target="diretorio"}' in text
+    entries = re.search(r"^portaria_journal_entries_total (\d+)$", text, re.MULTILINE)
+    assert entries is not None
+    assert int(entries[1]) > 0
+    assert not any(p["cpf"] in text or p["login"] in text for p in shared.world.people.values())
+
+
+def test_without_a_revocation_list_the_house_is_not_ready_from_the_first_moment(
+    tmp_path: Path,
+) -> None:
+    home = make(tmp_path / "data", f"sqlite:///{tmp_path / 'portaria.db'}")
+
+    def said(name: str) -> int:
+        text = asyncio.run(_answer(operation.metrics(home.house, Request("GET", "/metrics")))).body.decode()
+        found = re.search(rf"^portaria_revocation_lists_{name} (\d+)$", text, re.MULTILINE)
+        assert found is not None, text
+        return int(found[1])
+
+    def ready() -> tuple[int, bytes]:
+        answer = asyncio.run(_answer(operation.readyz(home.house, Request("GET", "/readyz"))))
+        return answer.status, answer.body
+
+    assert ready() == (200, b"ok\n")
+    assert (said("unusable"), said("expire_seconds") > 3600) == (0, True)
+    list_, good = home.data / "ca.crl", (home.data / "ca.crl").read_bytes()
+    list_.unlink()
+    assert ready() == (200, b"ok, but a revocation list is unusable\n")
+    assert said("unusable") == 1
+    assert 0 < said("expire_seconds") <= 15 * 60
+    home.clock.move(minutes=16)
+    assert said("expire_seconds") == 0
+    list_.write_bytes(good)
+    assert ready() == (200, b"ok\n")
+    close(home.house)
+
+
+async def _answer(waiting: Awaitable[Response]) -> Response:
+    return await waiting
+
+
+def test_without_its_database_the_house_is_alive_but_not_ready(tmp_path: Path) -> None:
+    database = tmp_path / "portaria.db"
+    house = make(tmp_path / "data", f"sqlite:///{database}").house
+    house.database.engine.dispose()
+    database.unlink()
+    assert operation.healthz(house, Request("GET", "/healthz")).status == 200
+    ready = asyncio.run(operation.readyz(house, Request("GET", "/readyz")))
+    assert (ready.status, ready.body) == (503, b"database\n")
+    close(house)
