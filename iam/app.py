@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import inspect
 import json
 import logging
@@ -178,6 +179,8 @@ def owning(data: Path) -> Iterator[None]:
 def run(house: House, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
     """Serves until interrupted, or until ``stop`` is set from another thread. ``ready`` is called once everything listens."""
     announce(house)
+    gc.collect()
+    gc.freeze()  # the norms stay: to look through them again would stop every answer for a moment
     uvloop.run(_run(house, ready, stop))
 
 

@@ -15,10 +15,10 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, Row, func, select, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, bindparam, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from iam.db import Base, Database
@@ -67,11 +67,17 @@ class Checkpoint(Base):
     jws: Mapped[str]
 
 
-def header(entry: Entry | Row[Any], seq: int, sealed_at: datetime) -> dict[str, object]:
+def header(entry: Entry, seq: int, sealed_at: datetime) -> dict[str, object]:
     """What the chain protects of an entry, as it is hashed and exported."""
-    values: dict[str, object] = {name: getattr(entry, name) for name in HEADER}
-    values["at"] = entry.at.isoformat()
-    return values | {"seq": seq, "sealed_at": sealed_at.isoformat(), "digest": entry.digest.hex()}
+    return _header([getattr(entry, name) for name in HEADER], entry.digest, seq, sealed_at)
+
+
+def _header(values: Sequence[Any], digest: bytes, seq: int, sealed_at: datetime) -> dict[str, object]:
+    """The same of the values of :data:`HEADER`, in its order."""
+    head: dict[str, Any] = dict(zip(HEADER, values, strict=True))
+    head["at"] = head["at"].isoformat()
+    head["seq"], head["sealed_at"], head["digest"] = seq, sealed_at.isoformat(), digest.hex()
+    return head
 
 
 def link(prev: bytes, head: Mapping[str, object]) -> bytes:
@@ -85,6 +91,17 @@ class Moments:
 
     made: datetime
     sealed: datetime
+
+
+# Made once: the sealer asks them ten times a second.
+_NEWEST = select(func.max(Seal.entry_id))
+_WAITING = (
+    select(*(getattr(Entry, name) for name in ("id", *HEADER, "digest")))
+    .outerjoin(Seal, Seal.entry_id == Entry.id)
+    .where(Seal.seq.is_(None), Entry.id > bindparam("after"))
+    .order_by(Entry.id)
+    .limit(bindparam("most"))
+)
 
 
 def overdue(count: int, first: Moments, this: Moments) -> bool:
@@ -111,15 +128,15 @@ def seal(database: Database, keys: Keyring, now: datetime, *, overlap: int = OUT
             seq, prev = _head(database, db)
             signed, first = _unsigned(db)
             places: list[_Place] = []
-            for entry in _waiting(db, CHECKPOINT_EVERY, overlap):
-                this = Moments(entry.at, now)
+            for id, *values, digest in _waiting(db, CHECKPOINT_EVERY, overlap):
+                this = Moments(values[0], now)
                 if first is not None and overdue(seq - signed, first, this):
                     _put(database, db, places)
                     _sign(db, keys, now, signed)
                     signed, first, places = seq, None, []
                 seq, first = seq + 1, first or this
-                made = link(prev, header(entry, seq, now))
-                places.append((seq, entry.id, sealed_at, prev, made))
+                made = link(prev, _header(values, digest, seq, now))
+                places.append((seq, id, sealed_at, prev, made))
                 prev = made
                 total += 1
             _put(database, db, places)
@@ -151,14 +168,14 @@ def _unsigned(db: Session) -> tuple[int, Moments | None]:
     return signed, Moments(first.made, first.sealed_at) if first else None
 
 
-def _waiting(db: Session, most: int, overlap: int) -> Sequence[Row[Any]]:
-    """Entries without a place in the chain, oldest first: those after the newest that has one, and ``overlap`` before it."""
-    newest = db.scalar(select(func.max(Seal.entry_id)))
-    query = select(*(getattr(Entry, name) for name in ("id", *HEADER, "digest")))
-    query = query.outerjoin(Seal, Seal.entry_id == Entry.id).where(Seal.seq.is_(None))
-    if newest is not None:
-        query = query.where(Entry.id > newest - overlap)
-    return db.execute(query.order_by(Entry.id).limit(most)).all()
+def _waiting(db: Session, most: int, overlap: int) -> Sequence[tuple[Any, ...]]:
+    """Entries without a place in the chain, oldest first: those after the newest that has one, and ``overlap`` before it.
+
+    Of each its id, the values of :data:`HEADER` in that order, and its digest.
+    """
+    newest = db.scalar(_NEWEST)
+    after = -1 if newest is None else newest - overlap
+    return cast("Sequence[tuple[Any, ...]]", db.execute(_WAITING, {"after": after, "most": most}).all())
 
 
 def checkpoint(database: Database, keys: Keyring, now: datetime) -> Checkpoint | None:
