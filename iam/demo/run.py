@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import shlex
 import sys
 import threading
 from pathlib import Path
@@ -94,7 +95,7 @@ def _serve(house: House, *, once: bool) -> int:
         listening.wait()
         try:
             _story(house, world)
-            again = f"Para que fique atendendo: portaria demo --data {house.data}"
+            again = f"Para que fique atendendo: portaria demo --data {shlex.quote(str(house.data))}"
             _tell(again if once else f"Abra {house.settings.issuer} no navegador. Ctrl-C encerra.")
             outcome.append(0)
         except NotSeen as failed:

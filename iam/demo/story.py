@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from iam.keys import b64url_decode, verify_jws
 from iam.login import totp
 
 SEEN_WITHIN = 30.0
+CUIABA = ZoneInfo("America/Cuiaba")
 
 
 class NotSeen(Exception):
@@ -103,7 +104,11 @@ class Story:
             other = next(c for c in ("PCCENOTCUM", "DIMPCOSFAZ") if f"pucomex:{c}" not in held)
             _, answer = self.token("sefaz-mt", f"pucomex:{other}")
             _expect(answer.json().get("error") == "invalid_scope", "a transação devia ser recusada", answer)
-            self.tell(f"   recusada: {answer.json().get('error_description')}")
+            caller, header = self.bearer("auditoria", "diario")
+            page = caller.ask("GET", f"{self.mtls}/api/diario?sistema=pucomex&permitido=false&limite=1", headers=header)
+            lines: Sequence[Mapping[str, str]] = page.json().get("registros") or ()  # type: ignore[assignment]
+            _expect(lines, "a recusa devia estar no diário", page)
+            self.tell(f"   recusada: invalid_scope; no diário, por {lines[0]['requisito']}, {lines[0]['artigo']}")
 
     def login(self) -> tuple[Outsider, dict[str, str]]:
         """A servant logs in with both factors; the code becomes tokens (PKCE S256)."""
@@ -176,7 +181,7 @@ class Story:
                 "cpf": self.who.cpf,
                 "tipo": "remanejamento",
                 # The day begins in Cuiabá four hours after it begins in UTC.
-                "data_efeito": datetime.now(ZoneInfo("America/Cuiaba")).date().isoformat(),
+                "data_efeito": datetime.now(CUIABA).date().isoformat(),
             }
             answer = caller.send(f"{self.mtls}/api/pessoa/evento", event, header)
             _expect(answer.status == 202, "o evento devia ser aceito", answer)
@@ -231,9 +236,10 @@ class Story:
                 if all(t["estado"] == "visto" for t in targets.values()) or time.monotonic() > deadline:
                     break
                 time.sleep(0.05)
-            for name, target in targets.items():
-                self.tell(f"   {name}: {target['estado']} {target['visto_em'] or ''}")
             _expect(all(t["estado"] == "visto" for t in targets.values()), "todo destino devia ser visto", seen)
+            for name, target in targets.items():
+                at = datetime.fromisoformat(target["visto_em"]).astimezone(CUIABA)
+                self.tell(f"   {name}: visto em {at:%d/%m/%Y, às %H:%M:%S} (Cuiabá)")
             jws = str(seen["jws"])
             kid = json.loads(b64url_decode(jws.split(".", maxsplit=1)[0]))["kid"]
             keys = caller.ask("GET", f"{self.issuer}/oauth/jwks").json()["keys"]

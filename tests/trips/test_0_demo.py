@@ -50,7 +50,8 @@ def once(data: Path) -> dict[str, object]:
         check=False,
     )
     assert told.returncode == 0, told.stderr.decode()[-2000:] + told.stdout.decode()[-2000:]
-    assert b"visto" in told.stdout
+    assert b"visto em " in told.stdout
+    assert b"invalid_scope; no di\xc3\xa1rio, por COTEC62-" in told.stdout
     assert "Para que fique atendendo" in told.stdout.decode().splitlines()[-1], "it has ended, and says how to go on"
     assert "Ctrl-C" not in told.stdout.decode()
     published = json.loads((data / "demo.json").read_text("utf-8"))
