@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nlargest
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from itertools import chain
 
 import orjson
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, insert, select
+from sqlalchemy import BigInteger, ColumnElement, Index, Integer, LargeBinary, func, insert, select, tuple_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from iam.db import Base
@@ -80,7 +82,7 @@ class Entry(Base):
     __table_args__ = (
         Index("entry_pessoa", "pessoa", "id"),
         Index("entry_sistema", "sistema", "id"),
-        Index("entry_requirement", "requirement", "id"),
+        Index("entry_ground", "requirement", "article", "ato", "at", "id"),
         Index("entry_agente", "agente", "id"),
         Index("entry_at", "at"),
     )
@@ -101,6 +103,9 @@ class Entry(Base):
     jti: Mapped[str | None] = mapped_column(default=None)
     payload: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
     digest: Mapped[bytes] = mapped_column(LargeBinary, default=b"")
+
+
+GROUND = (Entry.requirement, Entry.article, Entry.ato)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,30 +179,72 @@ class Filter:
 def find(
     db: Session, wanted: Filter, *, before: int | None = None, most: int = 50
 ) -> Sequence[tuple[Entry, int | None]]:
-    """Entries, newest first, each with its sequence number once sealed. Recording that somebody read is the caller's act."""
+    """Entries, newest first, each with its sequence number once sealed. Recording that somebody read is the caller's act.
+
+    What somebody did, or what was done to her or to a sistema, comes in the order in which it was written; everything else by
+    its moment. So each question is answered from an index, however long the journal.
+    """
     from iam.sealer import Seal  # the chain stands on the entries, not the other way round
 
-    query = select(Entry, Seal.seq).outerjoin(Seal, Seal.entry_id == Entry.id).order_by(Entry.id.desc()).limit(most)
-    for column, value in (
-        (Entry.pessoa, wanted.pessoa),
-        (Entry.sistema, wanted.sistema),
-        (Entry.ato, wanted.ato),
-        (Entry.agente, wanted.agente),
-    ):
-        if value:
-            query = query.where(column == value)
-    if wanted.requirement:
-        exact = Entry.requirement == wanted.requirement
-        query = query.where(exact | Entry.requirement.startswith(f"{wanted.requirement}.", autoescape=True))
-    if wanted.article:
-        named = wanted.article if not wanted.article[:1].isdigit() else f"Art. {wanted.article}"
-        query = query.where((Entry.article == named) | Entry.article.startswith(f"{named} ", autoescape=True))
-    if wanted.since is not None:
-        query = query.where(Entry.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Entry.at < wanted.until)
-    if wanted.allowed is not None:
-        query = query.where(Entry.allowed == wanted.allowed)
+    whose = [
+        column == value
+        for column, value in (
+            (Entry.pessoa, wanted.pessoa),
+            (Entry.sistema, wanted.sistema),
+            (Entry.agente, wanted.agente),
+        )
+        if value
+    ]
+    grounds = list(_grounds(db, wanted)) if wanted.requirement or wanted.article or wanted.ato else None
+    by_moment = not whose and (grounds is not None or wanted.since is not None or wanted.until is not None)
+    newest = (Entry.at.desc(), Entry.id.desc()) if by_moment else (Entry.id.desc(),)
+    places = select(Entry.at, Entry.id).where(*whose, *_period(wanted)).order_by(*newest).limit(most)
     if before is not None:
-        query = query.where(Entry.id < before)
-    return [(entry, seq) for entry, seq in db.execute(query)]
+        last = db.scalar(select(Entry.at).where(Entry.id == before)) if by_moment else None
+        older = tuple_(Entry.at, Entry.id) < tuple_(last, before) if last is not None else Entry.id < before
+        places = places.where(older)
+    if grounds is None:
+        found = list(db.execute(places))
+    elif by_moment:
+        each = (db.execute(places.where(tuple_(*GROUND) == ground)) for ground in grounds)
+        found = nlargest(most, chain.from_iterable(each), key=tuple)
+    else:
+        found = list(db.execute(places.where(tuple_(*GROUND).in_(grounds))))
+    lines = select(Entry, Seal.seq).outerjoin(Seal, Seal.entry_id == Entry.id)
+    lines = lines.where(Entry.id.in_([id for _, id in found])).order_by(*newest)
+    return [(entry, seq) for entry, seq in db.execute(lines)]
+
+
+def _period(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.since is not None:
+        yield Entry.at >= wanted.since
+    if wanted.until is not None:
+        yield Entry.at < wanted.until
+    if wanted.allowed is not None:
+        yield Entry.allowed == wanted.allowed
+
+
+def _grounds(db: Session, wanted: Filter, known: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Those of the journal's requirements, with their articles and acts, that are asked for: few, whatever its length.
+
+    Each is found from the one before by one look into the index.
+    """
+    if len(known) == len(GROUND):
+        yield known
+        return
+    column, same = GROUND[len(known)], [c == value for c, value in zip(GROUND, known, strict=False)]
+    following = select(func.min(column)).where(*same)
+    value = db.scalar(following)
+    while value is not None:
+        if _fits(wanted, column.key, value):
+            yield from _grounds(db, wanted, (*known, value))
+        value = db.scalar(following.where(column > value))
+
+
+def _fits(wanted: Filter, column: str, value: str) -> bool:
+    """Whether a requirement, an article or an act is asked for, itself or by its beginning."""
+    asked: str = getattr(wanted, column)
+    if column == "article" and asked[:1].isdigit():
+        asked = f"Art. {asked}"
+    further = {"requirement": ".", "article": " "}.get(column)
+    return asked in ("", value) or (further is not None and value.startswith(asked + further))

@@ -75,9 +75,9 @@ def _metrics(house: House) -> list[str]:
         overdue = {target: count for target, count in db.execute(marks.where(Mark.due < now))}  # noqa: C416
         written = db.scalar(select(func.max(Entry.id))) or 0
         sealed = db.scalar(select(func.max(Seal.seq))) or 0
-        last = db.execute(select(func.max(Seal.entry_id), func.max(Seal.sealed_at))).one()
+        last = db.scalar(select(func.max(Seal.entry_id))) or 0
         signed = db.scalar(select(func.max(Checkpoint.seq))) or 0
-        unsealed = select(func.count()).select_from(Entry).where(Entry.id > (last[0] or 0))
+        unsealed = select(func.count()).select_from(Entry).where(Entry.id > last)
         left = db.scalar(unsealed) or 0
         strays = {row.target: row.strays for row in inventory.latest(db)}
         standing, rejected = len(setback.standing(db)), len(news.rejected(db))

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias, cast
 
 import orjson
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, bindparam, func, select, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, and_, bindparam, func, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from iam.db import Base, Database
@@ -31,8 +31,7 @@ CHECKPOINT_EVERY = 1000
 CHECKPOINT_WITHIN = timedelta(seconds=60)
 MADE_WITHIN = timedelta(minutes=10)
 """More than sealing takes, by as much as the clocks of two nodes may differ."""
-OUT_OF_ORDER = 10_000
-EVERYTHING = 1 << 60
+OUT_OF_ORDER, FAR_BACK, EVERYTHING = 10_000, 200_000, 1 << 60
 LOCK = 7304126
 _Place: TypeAlias = "tuple[int, int, object, bytes, bytes]"
 
@@ -93,11 +92,12 @@ class Moments:
     sealed: datetime
 
 
-# Made once: the sealer asks them ten times a second.
+# Made once: the sealer asks them ten times a second. The seals are bounded like the entries: or PostgreSQL would read every
+# one there is in order to find the few entries that have none.
 _NEWEST = select(func.max(Seal.entry_id))
 _WAITING = (
     select(*(getattr(Entry, name) for name in ("id", *HEADER, "digest")))
-    .outerjoin(Seal, Seal.entry_id == Entry.id)
+    .outerjoin(Seal, and_(Seal.entry_id == Entry.id, Seal.entry_id > bindparam("after")))
     .where(Seal.seq.is_(None), Entry.id > bindparam("after"))
     .order_by(Entry.id)
     .limit(bindparam("most"))

@@ -35,7 +35,8 @@ LOOK = 1.0
 HEAR_EVERY = 10.0
 SEAL_EVERY = 0.1
 KEYS_EVERY = 20
-WHOLE_EVERY = 600
+FAR_EVERY, WHOLE_EVERY = 600, 36_000
+"""Turns of the sealer, a minute and an hour: how often it looks further back for what was committed late."""
 SWEEP_EVERY = timedelta(seconds=30)
 SWEEP_BATCH, SWEEP_REST = 10, 0.02
 """People, and the seconds after them in which others write."""
@@ -131,12 +132,18 @@ class Worker:
             if turns % KEYS_EVERY == 0:
                 self.house.keys.refresh()
                 self.house.trust.lists.refresh(now)
-            every = sealer.EVERYTHING if turns % WHOLE_EVERY == 0 else sealer.OUT_OF_ORDER
-            sealer.seal(self.house.database, self.house.keys, now, overlap=every)
+            sealer.seal(self.house.database, self.house.keys, now, overlap=_far(turns))
             if abs(now - last) >= sealer.CHECKPOINT_WITHIN:  # a clock may be put back too
                 last = now
                 sealer.checkpoint(self.house.database, self.house.keys, now)
                 self.house.recorder.flush_counted()
+
+
+def _far(turns: int) -> int:
+    """How far back the sealer looks at one of its turns: at the first of a process, which follows an end, all the way."""
+    if turns % WHOLE_EVERY == 1:
+        return sealer.EVERYTHING
+    return sealer.FAR_BACK if turns % FAR_EVERY == 0 else sealer.OUT_OF_ORDER
 
 
 def once(house: House, name: str) -> int:
