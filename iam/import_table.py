@@ -101,17 +101,24 @@ def _vinculo(ctx: Ctx, row: Row, origem: str, _folder: Path) -> Done:
     de, ate = _day(ctx.db, row, "de"), _day(ctx.db, row, "ate", last=True)
     if de is not None and ate is not None and ate <= de:
         raise Invalid("`ate` é anterior a `de`", code="periodo_invalido", field="ate")
+    cargo = row["cargo"] or None
     same = [t for t in vinculo.todos(ctx.db, somebody.id) if (t.orgao, t.matricula) == (row["orgao"], row["matricula"])]
-    if same:
-        state = "em vigor" if same[-1].vigente(ctx.now) else f"{same[-1].estado}; não é reaberto por importação"
-        return False, f"vínculo já existe ({state})", somebody.id
+    said = {"tipo": tipo, "cargo": cargo, "de": de, "prazo": ate}
+    differs = [[n for n in said if said[n] != getattr(t, n) and (n, de) != ("de", None)] for t in same]
+    for old, otherwise in sorted(zip(same, differs, strict=True), key=lambda pair: len(pair[1])):
+        state = "em vigor" if old.vigente(ctx.now) else f"{old.estado}; não é reaberto por importação"
+        if not otherwise:
+            return False, f"vínculo já existe ({state})", somebody.id
+        if (old.prazo is None or (de or ctx.now) < old.prazo) and (ate is None or old.de < ate):
+            names = ", ".join({"de": "início", "prazo": "fim"}.get(name, name) for name in otherwise)
+            raise Conflict(f"vínculo já existe com outro {names} ({state})", code="vinculo_divergente")
     abrir(
         ctx,
         somebody.id,
         row["orgao"],
         row["matricula"],
         tipo=tipo,
-        cargo=row["cargo"] or None,
+        cargo=cargo,
         de=de or ctx.now,
         ate=ate,
         fonte=origem,

@@ -93,6 +93,9 @@ def filled(portaria: Portaria, imported: Path) -> Portaria:
     return portaria
 
 
+PERIODS = ("2020-01-01,2022-12-31", "2023-01-01,")
+
+
 def test_everything_comes_in_with_its_origin(filled: Portaria) -> None:
     [(origem,)] = filled.rows(f"SELECT origem FROM pessoa WHERE cpf = '{JOSE}'")
     assert origem.startswith("importacao:pessoas.csv:")
@@ -203,6 +206,36 @@ def test_what_was_imported_and_then_cut_does_not_come_back(filled: Portaria) -> 
             assert "não" in done.told["lines"][0]["text"]
     assert filled.rows("SELECT count(*) FROM concessao WHERE sistema = 'mt-ipva'") == [(1,)]
     assert filled.rows("SELECT estado FROM vinculo WHERE matricula = '77'") == [("encerrado",)]
+
+
+@pytest.mark.parametrize(
+    ("line", "differs"),
+    [
+        (f"{JOSE},sefaz-mt-gipva,77,terceirizado,Fiscal,2020-02-01,", "tipo"),
+        (f"{JOSE},sefaz-mt-gipva,77,servidor,Auditor,2020-02-01,", "cargo"),
+        (f"{JOSE},sefaz-mt-gipva,77,servidor,,2020-02-01,", "cargo"),
+        (f"{JOSE},sefaz-mt-gipva,77,servidor,Fiscal,2021-02-01,", "início"),
+        (f"{JOSE},sefaz-mt-gipva,77,,Auditor,,2030-12-31", "cargo, fim"),
+    ],
+)
+def test_a_tie_that_is_known_otherwise_is_told_and_stays(filled: Portaria, line: str, differs: str) -> None:
+    before = filled.rows("SELECT * FROM vinculo")
+    done = filled("import", "vinculos", write(filled, "vinculos", line), "--json")
+    assert done.status == 1
+    (told,) = done.told["lines"]
+    assert told["result"] == "rejeitada"
+    assert f"já existe com outro {differs} (em vigor)" in told["text"]
+    assert filled.rows("SELECT * FROM vinculo") == before
+
+
+def test_a_contract_that_follows_upon_the_one_before_comes_in_beside_it(filled: Portaria) -> None:
+    first, second = (f"{JOSE},sefaz-mt-gcad,78,terceirizado,,{period}" for period in PERIODS)
+    for _ in range(2):
+        done = filled("import", "vinculos", write(filled, "vinculos", first, second), "--json")
+        assert done.status == 0, done
+    assert [line["result"] for line in done.told["lines"]] == ["inalterada", "inalterada"]
+    ties = filled.rows("SELECT prazo IS NULL FROM vinculo WHERE matricula = '78' ORDER BY de")
+    assert ties == [(0,), (1,)]
 
 
 def test_a_server_may_write_during_a_dry_run_and_between_the_parts_of_an_import(
