@@ -63,9 +63,9 @@ class Ctx:
         """Writes the act to the journal, in this transaction; answers the entry's id."""
         return journal.write(self.db, Line(self.now, decision, self.agente, pessoa, sistema, None, payload))
 
-    def mark(self, kind: str, id: str, *, due: datetime | None = None) -> None:
-        """Says that a subject may now be wrong on every target."""
-        outbox.put(self.db, self.house.targets, kind, id, self.now, due or self.now + SEEN_WITHIN)
+    def mark(self, kind: str, id: str, *, within: timedelta = SEEN_WITHIN) -> None:
+        """Says that a subject may now be wrong on every target; whoever must be seen soonest is worked on first."""
+        outbox.put(self.db, self.house.targets, kind, id, self.now, self.now + within)
         self.pessoas_marcadas.add(id)
 
 

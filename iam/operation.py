@@ -19,7 +19,7 @@ from iam.context import House
 from iam.http import Request, Response
 from iam.journal import Entry
 from iam.keys import USES, Key
-from iam.outbox import Mark, unseen
+from iam.outbox import Mark, overdue, unseen
 from iam.sealer import Checkpoint, Seal
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -72,7 +72,7 @@ def _metrics(house: House) -> list[str]:
     with house.reading() as db:
         marks = select(Mark.target, func.count()).where(unseen()).group_by(Mark.target)
         waiting = {target: count for target, count in db.execute(marks)}  # noqa: C416 - rows are not yet pairs to a type checker
-        overdue = {target: count for target, count in db.execute(marks.where(Mark.due < now))}  # noqa: C416
+        late = {target: count for target, count in db.execute(marks.where(overdue(now)))}  # noqa: C416
         written = db.scalar(select(func.max(Entry.id))) or 0
         sealed = db.scalar(select(func.max(Seal.seq))) or 0
         last = db.scalar(select(func.max(Seal.entry_id))) or 0
@@ -94,8 +94,8 @@ def _metrics(house: House) -> list[str]:
         *_metric(
             "portaria_marks_overdue",
             "gauge",
-            "of them, those past the time allowed",
-            [(f'{{target="{name}"}}', overdue.get(name, 0)) for name in targets],
+            "of them, those past the time allowed, or that fail again and again",
+            [(f'{{target="{name}"}}', late.get(name, 0)) for name in targets],
         ),
         *_metric(
             "portaria_accounts_stray",

@@ -27,6 +27,8 @@ RENEW_WITHIN = timedelta(seconds=40)
 LATE = timedelta(minutes=10)
 """How long after an answer was lost, or was asked for in vain, the change may still be made: more than any retry waits."""
 BATCH = 50
+STUCK = 9
+"""Failures, some eight minutes of them, after which somebody must be alarmed though there is time."""
 
 
 class Mark(Base):
@@ -70,6 +72,11 @@ def put(db: Session, targets: Iterable[str], kind: str, id: str, now: datetime, 
 def unseen() -> ColumnElement[bool]:
     """The condition on marks of who was not yet seen to agree: not of who was, and is only to be looked at once more."""
     return or_(Mark.unsure_until.is_(None), Mark.unsure_until != Mark.not_before)
+
+
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """The condition on marks that somebody must be alarmed about: past the time allowed, or failing again and again."""
+    return or_(Mark.due < now, Mark.tries >= STUCK)
 
 
 def ready(db: Session, now: datetime, target: str) -> Sequence[tuple[str, str]]:

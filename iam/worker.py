@@ -25,7 +25,7 @@ from iam.atos.papel import CASA, SERVICE, WORKER
 from iam.atos.pessoa import Pessoa
 from iam.atos.receber import aplicar
 from iam.atos.vinculo import Vinculo
-from iam.context import House
+from iam.context import SEEN_WITHIN, House
 from iam.db import Base
 from iam.errors import PortariaError
 from iam.oauth import expiry
@@ -74,6 +74,7 @@ class Worker:
         for name in self.house.sources:
             self._spawn(f"source-{name}", self._source_loop, name)
         self._spawn("time", self._time_loop)
+        self._spawn("sweep", self._sweep_loop)
         self._spawn("seal", self._seal_loop)
 
     def stop(self) -> None:
@@ -118,10 +119,14 @@ class Worker:
             if self.house.turn_day():
                 log.warning("norms in force from today: %s", ", ".join(self.house.policy.packs))
             due_events(self.house)
-            sweep(self.house)
             expire(self.house)
             self._wakes["time"].wait(LOOK)
             self._wakes["time"].clear()
+
+    def _sweep_loop(self) -> None:
+        while not self._ended.is_set():
+            sweep(self.house)
+            self._ended.wait(LOOK)
 
     def _seal_loop(self) -> None:
         last = self.house.clock()
@@ -207,7 +212,8 @@ def attempt(house: House, name: str, act: Callable[[], object]) -> bool:
 def sweep(house: House) -> int:
     """Marks whoever lost or gained something because time passed since the last sweep; once a day everybody, for drift.
 
-    In batches: an act about somebody who is just being marked waits for its end.
+    In batches: an act about somebody who is just being marked waits for its end. Whose dates passed are marked first; for the
+    others there is a day, so that a cut meanwhile is worked on before them.
     """
     now = house.clock()
     with house.reading() as db:
@@ -216,12 +222,14 @@ def sweep(house: House) -> int:
         if since is not None and now - since < SWEEP_EVERY:
             return 0
         everybody = whole is None or now - whole >= DRIFT_EVERY
-        people = sorted(set(db.scalars(select(Pessoa.id))) if everybody else _changed(db, since or now, now))
+        changed = _changed(db, since or now, now)
+        others = set(db.scalars(select(Pessoa.id))) - changed if everybody else set()
+    people = [*sorted(changed), *sorted(others)]
     for first in range(0, len(people), SWEEP_BATCH):
         with house.begin(SERVICE) as ctx:
             ctx.require(Ato.CONTA_AJUSTAR, CASA, WORKER)
             for id in people[first : first + SWEEP_BATCH]:
-                ctx.mark("pessoa", id)
+                ctx.mark("pessoa", id, within=DRIFT_EVERY if id in others else SEEN_WITHIN)
         time.sleep(SWEEP_REST)
     with house.begin(SERVICE) as ctx:
         for name in ("sweep", every) if everybody else ("sweep",):

@@ -24,7 +24,7 @@ from iam.errors import Invalid
 from iam.oauth import expiry
 from iam.oauth.tables import Interaction
 from tests.house import Home
-from tests.outage import Outage, account_of, id_of, marks, settled
+from tests.outage import Outage, account_of, cut, id_of, marks, seen, settled
 from tests.overlap import commits
 
 
@@ -81,6 +81,75 @@ def test_an_act_waits_for_no_sweep(home: Home, outage: Outage, monkeypatch: pyte
     home.clock.move(hours=25)
     assert worker.sweep(home.house) >= len(home.world.people)
     assert done == [True]
+
+
+def test_who_is_cut_is_worked_on_before_everybody_whom_the_daily_sweep_looks_at(
+    home: Home, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled(home)
+    monkeypatch.setattr(outbox, "BATCH", 1)
+    home.clock.move(hours=25)
+    swept = worker.sweep(home.house)
+    assert swept >= len(home.world.people)
+    home.clock.move(minutes=2)
+    last = max(("servidora", "gestor", "chefia", "auditor"), key=lambda role: id_of(home, role))
+    receipt = cut(home, role=last)
+    worker.once(home.house, "diretorio")
+    assert seen(home, receipt) == ["visto"]
+    assert len(marks(home)) == swept - 1
+
+
+def late(home: Home) -> list[doctor.Finding]:
+    found = doctor.after_opening(home.house)
+    return [one for one in found if one.name == "ajustes nos destinos" and one.state == doctor.FALHA]
+
+
+def test_who_only_the_sweep_looks_at_and_fails_again_and_again_alarms_before_the_day_is_over(
+    home: Home, outage: Outage
+) -> None:
+    settled(home)
+    home.clock.move(hours=25)
+    worker.sweep(home.house)
+    outage.down = True
+    for _ in range(outbox.STUCK - 1):
+        worker.once(home.house, "diretorio")
+        home.clock.move(minutes=5)
+    assert late(home) == []
+    worker.once(home.house, "diretorio")
+    (told,) = late(home)
+    assert f"{len(marks(home))} em diretorio (o diretório não responde)" in told.text
+
+
+def test_an_event_takes_effect_on_its_day_though_a_sweep_is_under_way(
+    home: Home, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(worker, "sweep", lambda _house: ended.wait(120))
+    news = Evento(
+        "rh-sefaz-mt",
+        "9",
+        home.person("gestor")["cpf"],
+        "",
+        "",
+        "desligamento",
+        home.clock.today() + timedelta(days=1),
+        "",
+        "",
+        "",
+    )
+    with home.house.begin(OPERATOR) as ctx:
+        receipt = receber(ctx, news, papeis=OPERADOR)[1].id
+    home.clock.move(days=3)
+    at_work = worker.Worker(home.house)
+    at_work.start()
+    try:
+        deadline = time.monotonic() + 60
+        while seen(home, receipt) != ["visto"] and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        ended.set()
+        at_work.stop()
+    assert seen(home, receipt) == ["visto"]
 
 
 @pytest.mark.requirement("TRAM-12-IV.1")

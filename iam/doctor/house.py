@@ -14,7 +14,7 @@ from iam.doctor.finding import AVISO, FALHA, OK, SKEW, Finding
 from iam.errors import PortariaError
 from iam.journal import Entry
 from iam.keys import USES, Key
-from iam.outbox import Mark
+from iam.outbox import Mark, overdue
 
 TAIL = 5000
 
@@ -35,11 +35,11 @@ def keys(house: House, now: datetime) -> Finding:
 def marks(house: House, now: datetime) -> Finding:
     """Whether every target was made to agree in time, and every mark is for a target that is configured."""
     with house.reading() as db:
-        late = select(Mark.target, func.count()).where(Mark.due < now).group_by(Mark.target)
-        overdue = db.execute(late).all()
+        why = select(Mark.target, func.count(), func.max(Mark.error)).where(overdue(now))
+        late = db.execute(why.group_by(Mark.target)).all()
         stale = [target for target in db.scalars(select(Mark.target).distinct()) if target not in house.targets]
-    if overdue:
-        said = ", ".join(f"{count} em {target}" for target, count in overdue)
+    if late:
+        said = ", ".join(f"{count} em {target}" + (f" ({error})" if error else "") for target, count, error in late)
         return Finding(
             "ajustes nos destinos", FALHA, f"atrasados: {said}", "veja se o servidor roda e se o destino responde"
         )
