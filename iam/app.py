@@ -24,7 +24,7 @@ import uvloop
 from a2wsgi import WSGIMiddleware
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from iam import journal, migrations, plugins
+from iam import journal, migrations, plugins, revocation
 from iam.ato import Ato
 from iam.atos.papel import CASA, OPERADOR
 from iam.config import Settings, Unsafe
@@ -63,6 +63,9 @@ def open_house(settings: Settings, clock: Callable[[], datetime] = utcnow) -> Ho
         raise Unsafe(f"a cadeia de confiança {settings.trust} não pode ser lida: {error.strerror}") from error
     except truststore.NotIcpBrasil as error:
         raise Unsafe(f"{settings.trust}: {error}") from error
+    lists = crl.Lists.of(settings.crls)
+    with database.read() as db:
+        lists.never_before(revocation.known(db))
     targets = {t.name: plugins.target(t.kind, t.options, settings.data) for t in settings.targets}
     sources = {s.name: plugins.source(s.kind, s.options, settings.data) for s in settings.sources}
     return House(
@@ -75,7 +78,7 @@ def open_house(settings: Settings, clock: Callable[[], datetime] = utcnow) -> Ho
         targets=targets,
         sources=sources,
         recorder=Recorder(database),
-        trust=Trust(store, crl.Lists.of(settings.crls)),
+        trust=Trust(store, lists),
     )
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from iam import inventory, news, outbox, reconcile, sealer, setback
+from iam import inventory, news, outbox, reconcile, revocation, sealer, setback
 from iam.ato import Ato
 from iam.atos import evento, recibo, sujeito
 from iam.atos.concessao import Concessao
@@ -137,6 +137,7 @@ class Worker:
             if turns % KEYS_EVERY == 0:
                 self.house.keys.refresh()
                 self.house.trust.lists.refresh(now)
+                revocation.keep(self.house.database, self.house.trust.lists)
             sealer.seal(self.house.database, self.house.keys, now, overlap=_far(turns))
             if abs(now - last) >= sealer.CHECKPOINT_WITHIN:  # a clock may be put back too
                 last = now

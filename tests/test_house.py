@@ -28,6 +28,7 @@ WRITERS = {
     "iam/worker.py": "marks held by nobody any more, what failed and rests, up to when something periodic was done",
     "iam/news.py": "how far a source was read, and what of it could not be taken in",
     "iam/reconcile.py": "the lease on a mark, and an account's id on its target",
+    "iam/revocation.py": "how new the revocation lists are that were ever believed",
     "iam/oauth/expiry.py": "what the protocol kept and nobody can redeem any more",
     "iam/restore.py": "the epochs of a copy, raised before anybody can open it",
     "admin_ui/app.py": "when a session was last used",

@@ -64,6 +64,16 @@ def setbacks(house: House, _now: datetime) -> Finding:
     return Finding("trabalhos do servidor", OK, "nenhum sem êxito")
 
 
+def lists(house: House, now: datetime) -> Finding:
+    """Whether each revocation list on file is believed, and none is older than one that once was."""
+    unusable = house.trust.lists.unusable(now)
+    if unusable:
+        todo = "ponha a lista mais nova de cada autoridade; até lá os seus certificados são recusados"
+        said = f"{unusable} sem uso: faltam, não valem agora, ou alguma é mais antiga que a já conhecida"
+        return Finding("listas de revogados", FALHA, said, todo)
+    return Finding("listas de revogados", OK, "as mais novas que se conhecem")
+
+
 def strays(house: House, _now: datetime) -> Finding:
     """The accounts on the targets that belong to nobody here."""
     with house.reading() as db:
@@ -148,4 +158,4 @@ def systems(house: House) -> Iterator[Finding]:
                 yield Finding(f"{what} {name}", OK, "responde")
 
 
-CHECKS = (keys, marks, setbacks, strays, rejections, sealing, journal)
+CHECKS = (keys, lists, marks, setbacks, strays, rejections, sealing, journal)

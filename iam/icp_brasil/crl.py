@@ -2,8 +2,8 @@
 
 Texts: RFC 5280 sections 5 and 6.3; GAP-ALL-08 (fail closed; a good status seen may be used for at most 15 minutes).
 Something else fetches the files; whoever replaces one changes what is valid from the next question on. Whom any signed list on
-file revokes is revoked, be it old, ended or dated ahead. One older than what this process has believed revives nobody: the
-known one decides to its end, and then none. When nothing on file is believed any
+file revokes is revoked, be it old, ended or dated ahead. One older than what was ever believed revives nobody: the
+known one decides to its end, and then none; after a restart none at once. When nothing on file is believed any
 more the last list that was decides for everybody alike, until it ends or :data:`GRACE` is over, whichever
 comes first; then nobody is good.
 """
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
@@ -30,6 +30,8 @@ from iam.icp_brasil.truststore import fingerprint
 log = logging.getLogger("iam.icp_brasil")
 
 GRACE = timedelta(minutes=15)
+Age: TypeAlias = "tuple[datetime, int]"
+"""What grows from one list of an authority to the next: its date and, within one second, its number."""
 _PEM = b"-----BEGIN X509 CRL-----"
 
 
@@ -57,7 +59,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class Scope:
     """Of whose certificates a list speaks: the authority's fingerprint, and the points that limit it."""
 
     issuer: str
@@ -75,16 +77,29 @@ class Lists:
     authorities: Sequence[x509.Certificate] = ()
     generation: int = 0
     _signed: dict[tuple[int, str], bool] = field(default_factory=dict)
-    _last: dict[_Scope, x509.CertificateRevocationList] = field(default_factory=dict)
-    _filed: dict[_Scope, tuple[x509.CertificateRevocationList, ...]] = field(default_factory=dict)
-    _lost: dict[_Scope, datetime] = field(default_factory=dict)
-    _behind: set[_Scope] = field(default_factory=set)
+    _last: dict[Scope, x509.CertificateRevocationList] = field(default_factory=dict)
+    _filed: dict[Scope, tuple[x509.CertificateRevocationList, ...]] = field(default_factory=dict)
+    _lost: dict[Scope, datetime] = field(default_factory=dict)
+    _behind: set[Scope] = field(default_factory=set)
+    _never_before: dict[Scope, Age] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @staticmethod
     def of(paths: Sequence[Path]) -> Lists:
         """Lists in these files, PEM (several allowed) or DER. A missing file is a list that says nothing."""
         return Lists([_File(path) for path in paths])
+
+    def never_before(self, known: Mapping[Scope, Age]) -> None:
+        """What was believed before this process began: no older list makes anybody good."""
+        with self._lock:
+            for scope, age in known.items():
+                self._never_before[scope] = max(age, self._never_before.get(scope, age))
+
+    def fresh(self) -> Mapping[Scope, Age]:
+        """The lists that are believed beyond what :meth:`never_before` was told."""
+        with self._lock:
+            ages = {scope: _age(found) for scope, found in self._last.items()}
+            return {s: age for s, age in ages.items() if s not in self._never_before or self._never_before[s] < age}
 
     def refresh(self, now: datetime) -> int:
         """Read again what changed (time, inode or size) and return the generation, which grows with every change."""
@@ -133,26 +148,30 @@ class Lists:
             return bad or len(self._lost.keys() | self._behind)
 
     def until(self, now: datetime) -> datetime:
-        """When the first of the lists that were ever believed is without a successor; `now` when one is already."""
+        """When the first of the lists that were ever believed is without a successor; `now` when one is already, or is not on file."""
         self.refresh(now)
         with self._lock:
             for issuer in self.authorities:
                 self._look(issuer, now)
-            return min((max(now, self._until(scope)) for scope in self._last), default=now)
+            ends = (
+                max(now, self._until(scope)) if scope in self._last else now
+                for scope in self._last.keys() | self._behind
+            )
+            return min(ends, default=now)
 
     def _look(self, issuer: x509.Certificate, now: datetime) -> None:
         """Take note of the lists of an authority on file: the newest of each scope decides from now on, and none before it."""
         name = fingerprint(issuer)
-        newest: dict[_Scope, x509.CertificateRevocationList] = {}
+        newest: dict[Scope, x509.CertificateRevocationList] = {}
         self._filed = {scope: lists for scope, lists in self._filed.items() if scope.issuer != name}
         for found in sorted((x for file in self.files for x in file.lists if self._is_of(x, issuer)), key=_age):
-            scope = _Scope(name, points(found))
+            scope = Scope(name, points(found))
             self._filed[scope] = (*self._filed.get(scope, ()), found)
             if _in_time(found, now):
                 newest[scope] = found
         for scope, found in newest.items():
             last = self._last.get(scope, found)
-            if _age(found) >= _age(last):
+            if _age(found) >= max(_age(last), self._never_before.get(scope, _age(last))):
                 self._last[scope] = found
                 self._behind.discard(scope)
             elif scope not in self._behind:
@@ -164,7 +183,7 @@ class Lists:
             elif scope.issuer == name:
                 self._lost.pop(scope, None)
 
-    def _until(self, scope: _Scope) -> datetime:
+    def _until(self, scope: Scope) -> datetime:
         """How long the list that decides for a scope does so: to its end, or for :data:`GRACE` once none is on file."""
         ends = cast(datetime, self._last[scope].next_update_utc)
         return min(ends, self._lost[scope] + GRACE) if scope in self._lost else ends
@@ -217,8 +236,7 @@ def signed(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> b
         return False
 
 
-def _age(crl: x509.CertificateRevocationList) -> tuple[datetime, int]:
-    """What grows from one list of an authority to the next: its date and, within one second, its number."""
+def _age(crl: x509.CertificateRevocationList) -> Age:
     return crl.last_update_utc, _number(crl)
 
 

@@ -40,6 +40,7 @@ TABLES = (
     "iam.news",
     "iam.oauth.tables",
     "iam.outbox",
+    "iam.revocation",
     "iam.sealer",
     "iam.session",
     "iam.setback",
