@@ -201,8 +201,16 @@ def _sign(db: Session, keys: Keyring, now: datetime, previous: int) -> Checkpoin
 
 
 def export(database: Database, keys: Keyring) -> Iterator[dict[str, object]]:
-    """The whole journal as JSON objects: keys first, then entries in sequence with the checkpoints after their entry."""
-    for key in keys.history():
+    """The whole journal as JSON objects: keys first, then entries in sequence with the checkpoints after their entry.
+
+    As it stood when it began, whatever is written, signed and rotated meanwhile.
+    """
+    with database.read() as db:
+        head = db.scalar(select(func.max(Seal.seq))) or 0
+    keys.load()
+    history = keys.history()
+    known = {key.kid for key in history}
+    for key in history:
         yield {
             "kind": "key",
             "kid": key.kid,
@@ -216,13 +224,13 @@ def export(database: Database, keys: Keyring) -> Iterator[dict[str, object]]:
     while True:
         with database.read() as db:
             query = select(Seal, Entry).outerjoin(Entry, Entry.id == Seal.entry_id).where(Seal.seq > after)
-            rows = db.execute(query.order_by(Seal.seq).limit(BATCH)).all()
+            rows = db.execute(query.where(Seal.seq <= head).order_by(Seal.seq).limit(BATCH)).all()
             if not rows:
                 return
             upto = rows[-1][0].seq
-            points = {
-                c.seq: c for c in db.scalars(select(Checkpoint).where(Checkpoint.seq > after, Checkpoint.seq <= upto))
-            }
+            signed = db.scalars(select(Checkpoint).where(Checkpoint.seq > after, Checkpoint.seq <= upto))
+            # What is signed meanwhile is the head or beyond it, perhaps with a key that was not there.
+            points = {c.seq: c for c in signed if c.seq < head or c.kid in known}
         for place, entry in rows:
             yield _line(place, entry)
             if place.seq in points:

@@ -19,6 +19,7 @@ from iam.ato import Ato
 from iam.atos.papel import CASA, OPERADOR
 from iam.demo.world import OPERATOR
 from iam.journal import Entry, canonical
+from iam.keys import Keyring
 from iam.sealer import GENESIS, Checkpoint, Seal, link
 from iam.verification import Verdict, verify
 from tests.house import Home
@@ -158,6 +159,32 @@ def test_a_rotated_checkpoint_key_is_endorsed_by_its_predecessor(home: Home) -> 
     new = [line for line in lines if line["kind"] == "key" and line["use"] == "checkpoint"][1]
     new["endorsement"] = None
     assert not verify(lines).whole
+
+
+def test_an_export_is_whole_though_lines_are_written_and_the_key_is_rotated_while_it_is_made(home: Home) -> None:
+    def rotated() -> None:
+        with home.house.begin(OPERATOR) as ctx:
+            home.house.keys.rotate(ctx.db, "checkpoint", ctx.now)
+        home.house.keys.load()
+        sealer.checkpoint(home.house.database, home.house.keys, home.clock())
+        act(home)
+        sealer.seal(home.house.database, home.house.keys, home.clock())
+        sealer.checkpoint(home.house.database, home.house.keys, home.clock())
+
+    act(home)
+    sealer.seal(home.house.database, home.house.keys, home.clock())
+    other = Keyring(home.house.database, home.house.vault)
+    rotated()
+    act(home)
+    sealer.seal(home.house.database, home.house.keys, home.clock())
+    under_way = sealer.export(home.house.database, other)
+    lines = [next(under_way)]
+    rotated()
+    lines += under_way
+    verdict = verify(lines)
+    assert verdict.whole, verdict
+    assert verdict.checkpoints == 2
+    assert verify(sealer.export(home.house.database, other)).checkpoints == 4
 
 
 @pytest.mark.requirement("TRAM-12-IV.2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -93,10 +94,24 @@ def _lines(path: Path) -> Iterator[Mapping[str, object]]:
         while raw := file.readline(LONGEST):
             if raw.strip():
                 try:
-                    value = orjson.loads(raw)
-                except orjson.JSONDecodeError:
+                    value = _read(raw.strip())
+                except ValueError:
                     value = None
                 yield value if isinstance(value, dict) else {"kind": "illegible"}
+
+
+def _read(raw: bytes) -> object:
+    """The JSON of a line; ValueError for what another reader might read as something else (RFC 8259 section 4)."""
+    value = orjson.loads(raw)
+    if orjson.dumps(value) != raw:  # not as it was exported: then at least no name twice
+        json.loads(raw, object_pairs_hook=_once)
+    return value
+
+
+def _once(members: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(members)) != len(members):
+        raise ValueError("a name twice")
+    return dict(members)
 
 
 def export(args: argparse.Namespace) -> int:

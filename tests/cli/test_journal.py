@@ -97,6 +97,19 @@ def test_whatever_was_done_to_a_line_is_found_and_named(
     assert str(bad) in done.err
 
 
+def test_a_line_that_two_readers_read_differently_is_no_line(exported: tuple[Portaria, Path, Lines]) -> None:
+    portaria, file, lines = exported
+    n = entries(lines)[5]
+    raw = file.read_bytes().splitlines()
+    for name, value in (("agente", "pessoa:outra"), ("payload", {"n": "0"})):
+        said = json.dumps({name: value})[:-1].encode()
+        file.write_bytes(b"\n".join([*raw[:n], said + b", " + raw[n][1:], *raw[n + 1 :]]))
+        done = portaria("journal", "verify", file, "--json")
+        assert (done.status, done.told["bad_seq"]) == (1, 6)
+    file.write_bytes(b"\n".join([*raw[:n], json.dumps(lines[n]).encode(), *raw[n + 1 :]]))
+    assert portaria("journal", "verify", file).status == 0, "blanks say nothing"
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"{", b"[]\n", b"\xff\n", b'{"kind":"entry"}\n'])
 def test_what_is_no_journal_is_not_whole(portaria: Portaria, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x"
