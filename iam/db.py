@@ -29,7 +29,9 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InternalError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, mapped_column, relationship
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
@@ -106,11 +108,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.sqlite = url.startswith("sqlite")
-        self.engine = (
-            _sqlite(url)
-            if self.sqlite
-            else create_engine(url, hide_parameters=True, pool_size=10, max_overflow=20, pool_pre_ping=True)
-        )
+        self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
+        self.failing = False
         snapshot = {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reader = self.engine.execution_options(portaria_read=True, **snapshot)
         self._turn = threading.Lock()
@@ -131,9 +130,17 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction that may change rows; commits on leaving, undoes everything on any exception."""
-        with self.turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        """One transaction that may change rows; commits on leaving, undoes everything on any exception.
+
+        ``failing`` tells whether the database did not take the last one, whatever was to be written: what asks for health looks.
+        """
+        try:
+            with self.turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, InternalError):
+            self.failing = True
+            raise
+        self.failing = False
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -144,6 +151,29 @@ class Database:
     def create(self) -> None:
         """Every table, for a new database; an older one is brought up by :mod:`iam.migrations`."""
         Base.metadata.create_all(self.engine)
+
+
+LOST = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+"""When a server that went without a word is given up, unless the address says it otherwise."""
+IDLE = 60_000
+"""Milliseconds after which PostgreSQL undoes the transaction of a node that stopped in the middle, and lets its locks go."""
+
+
+def _postgresql(url: str) -> Engine:
+    given = make_url(url)
+    given = given.update_query_dict({name: value for name, value in LOST.items() if name not in given.query})
+    engine = create_engine(given, hide_parameters=True, pool_size=10, max_overflow=20, pool_pre_ping=True)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE}")
+        for name in ("idle", "interval", "count"):  # the same on its side: it finds out by itself that a node is gone
+            cursor.execute(f"SET tcp_keepalives_{name} = {int(LOST[f'keepalives_{name}'])}")
+        cursor.close()
+        connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

@@ -31,7 +31,10 @@ def healthz(_house: House, request: Request) -> Response:
 
 
 async def readyz(house: House, request: Request) -> Response:
-    """200 when the database answers and there are keys to sign with, else 503 and what is not.
+    """200 when the database answers, takes what is written, and there are keys to sign with, else 503 and what is not.
+
+    Whether it takes it is what the last attempt told: the worker of each node writes every half minute, and again every second
+    while it cannot.
 
     A revocation list that cannot be used is told too, but takes no node out of service: every node reads the same lists,
     people still log in, and a good status may be used for a while yet.
@@ -52,6 +55,8 @@ def _missing(house: House) -> str:
             uses = set(db.scalars(select(Key.use).where(Key.retired_at.is_(None))))
     except SQLAlchemyError:
         return "database"
+    if house.database.failing:
+        return "database cannot be written"
     return "" if uses >= set(USES) else "keys"
 
 

@@ -247,9 +247,11 @@ class Recorder:
                 if rows:
                     cursor.executemany(self._insert, rows)
                 connection.commit()
+            self._database.failing = False
         except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever waits must hear of any failure
             failure = Unavailable("o diário não pôde ser gravado; tente de novo")
             failure.__cause__ = error
+            self._database.failing = True
             outcome = [failure] * len(batch)
         for waiting, result in zip(batch, outcome, strict=True):
             waiting.done(result)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import JSON, Column, Integer, Table, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError
 
+from iam import db
+from iam.app import close
 from iam.ato import Ato
-from iam.atos import client, credencial
+from iam.atos import client, credencial, sujeito
 from iam.atos.client import Client
 from iam.atos.concessao import Concessao
 from iam.atos.credencial import CERTIFICADO, Credencial
@@ -21,7 +26,7 @@ from iam.atos.pessoa import Pessoa
 from iam.atos.recibo import Destino, Recibo
 from iam.atos.sujeito import Sujeito
 from iam.atos.vinculo import Vinculo
-from iam.db import Base, Instant, new_id
+from iam.db import Base, Database, Instant, new_id
 from iam.demo.world import OPERATOR
 from iam.errors import Conflict
 from iam.journal import Entry
@@ -31,7 +36,8 @@ from iam.migrations import metadata
 from iam.oauth.tables import Authorization
 from iam.sealer import Checkpoint
 from iam.session import LoginSession
-from tests.house import Home
+from tests.house import Home, make
+from tests.overlap import commits
 
 
 def row(home: Home, table: Table) -> dict[str, Any]:
@@ -267,3 +273,28 @@ def test_a_reader_changes_nothing(home: Home) -> None:
         assert db.scalar(select(func.count()).where(Pessoa.nome == "X")) == 0
     with home.house.database.write() as db:  # and the next writer on the same connection may write
         db.execute(update(Pessoa).values(email="a@b.example"))
+
+
+def test_a_node_that_stopped_in_the_middle_of_an_act_holds_nobody_up_for_ever(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "IDLE", 500)
+    home = make(tmp_path / "data", postgresql_url)
+    with pytest.raises(InternalError):
+        held(home, lambda: commits(lambda: held(home)))
+    assert commits(lambda: held(home))
+    close(home.house)
+
+
+def held(home: Home, meanwhile: Callable[[], object] = list) -> None:
+    with home.house.begin(OPERATOR) as ctx:
+        sujeito.lock(ctx.db, "sefaz-mt")
+        assert meanwhile() is not False
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(db.LOST, "connect_timeout", "2")  # the least that the driver knows
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = Database(f"postgresql+psycopg://postgres@127.0.0.1:{silent.getsockname()[1]}/x")
+        with pytest.raises(OperationalError, match="timeout"), there.read() as session:
+            session.execute(select(1))

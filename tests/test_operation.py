@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from iam import operation
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+
+from iam import operation, worker
 from iam.app import close
+from iam.ato import Ato
+from iam.atos.papel import CASA, SERVICE, WORKER
+from iam.db import Database
+from iam.errors import Unavailable
 from iam.http import Request, Response
-from tests.house import Served, make
+from iam.journal import Line
+from tests.house import Home, Served, make
 
 
 def test_a_served_house_is_alive_and_ready(shared: Served) -> None:
@@ -76,3 +87,46 @@ def test_without_its_database_the_house_is_alive_but_not_ready(tmp_path: Path) -
     ready = asyncio.run(operation.readyz(house, Request("GET", "/readyz")))
     assert (ready.status, ready.body) == (503, b"database\n")
     close(house)
+
+
+@contextmanager
+def held_by_another(database: Database) -> Iterator[None]:
+    """Somebody else's program keeps everybody from writing, and lets them read; who waits for it soon gives up."""
+    sqlite = database.sqlite
+    patience = "PRAGMA busy_timeout = 100" if sqlite else "SET lock_timeout = 100"
+    hold = "SELECT 1" if sqlite else "LOCK TABLE entry, watermark IN EXCLUSIVE MODE"  # SQLite's transaction begins so
+
+    def lent(connection: DBAPIConnection, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(patience)
+        cursor.close()
+        connection.commit()
+
+    other = Database(database.engine.url.render_as_string(hide_password=False))
+    event.listen(database.engine, "checkout", lent)
+    with other.engine.connect() as connection:
+        connection.exec_driver_sql(hold)
+        yield
+    event.remove(database.engine, "checkout", lent)
+    other.engine.dispose()
+
+
+def test_a_database_that_takes_nothing_is_told_until_it_does(home: Home) -> None:
+    def ready() -> tuple[int, bytes]:
+        answer = asyncio.run(_answer(operation.readyz(home.house, Request("GET", "/readyz"))))
+        return answer.status, answer.body
+
+    decision = home.house.policy.decide(WORKER, Ato.CONTA_AJUSTAR, CASA)
+    line = Line(home.clock(), decision, SERVICE)
+    with held_by_another(home.house.database):
+        with pytest.raises(SQLAlchemyError):
+            worker.sweep(home.house)
+        assert ready() == (503, b"database cannot be written\n")
+    home.house.recorder.write(line)
+    assert ready() == (200, b"ok\n")
+    with held_by_another(home.house.database):
+        with pytest.raises(Unavailable):
+            home.house.recorder.write(line)
+        assert ready() == (503, b"database cannot be written\n")
+    worker.sweep(home.house)
+    assert ready() == (200, b"ok\n")

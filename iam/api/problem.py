@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from iam.api.call import Call
@@ -44,7 +44,7 @@ def guarded(call: Call, view: Callable[[], Response]) -> Response:
         return Response.problem(409, "conflito", "o pedido contradiz o que já está registrado")
     except SQLAlchemyError as error:
         log.exception("%s %s: the database failed", call.request.method, call.request.path)
-        away = isinstance(error, OperationalError | PoolTimeout)
+        away = isinstance(error, OperationalError | InternalError | PoolTimeout)
         return plain(503 if away or (isinstance(error, DBAPIError) and error.connection_invalidated) else 500)
 
 
