@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from iam.context import House
 from iam.http import Request, Response
 from iam.oauth import authorize, grant, introspection, jwks, logout, metadata, revocation, userinfo
 
+ANYWHERE = ("access-control-allow-origin", "*")
+EXPOSED = ("access-control-expose-headers", "www-authenticate")
+HEADERS = "authorization, content-type"
 Handler = Callable[[House, Request], Response | Awaitable[Response]]
 
 
@@ -31,6 +35,25 @@ def only(methods: str, handler: Handler) -> Handler:
     return checked
 
 
+def everywhere(methods: str, handler: Handler) -> Handler:
+    """The handler for programs in a browser too, whatever their origin (Fetch §3.2; OpenID Connect Core §5.3).
+
+    What comes with a request by itself, a cookie or a certificate, opens nothing here to another site: ``*`` excludes it.
+    """
+    checked = only(methods, handler)
+
+    async def shared(house: House, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            allowed = (("access-control-allow-methods", methods), ("access-control-allow-headers", HEADERS))
+            return Response(204, headers=(ANYWHERE, *allowed, ("allow", methods)))
+        answer = checked(house, request)
+        if not isinstance(answer, Response):
+            answer = await answer
+        return replace(answer, headers=(*answer.headers, ANYWHERE, EXPOSED))
+
+    return shared
+
+
 def waiting(handler: Callable[[House, Request], Response]) -> Handler:
     """The handler in a thread, because it waits for the database."""
 
@@ -43,10 +66,10 @@ def waiting(handler: Callable[[House, Request], Response]) -> Handler:
 # fmt: off
 ROUTES: Mapping[str, Handler] = {
     "/oauth/authorize":  only("GET, POST", waiting(authorize.authorize)),         # RFC 6749 §3.1
-    "/oauth/token":      only("POST", grant.token),                               # RFC 6749 §3.2
+    "/oauth/token":      everywhere("POST", grant.token),                         # RFC 6749 §3.2
     "/oauth/introspect": only("POST", waiting(introspection.introspect)),         # RFC 7662
-    "/oauth/revoke":     only("POST", waiting(revocation.revoke)),                # RFC 7009
-    "/oauth/userinfo":   only("GET, POST", waiting(userinfo.userinfo)),           # OpenID Connect Core §5.3
+    "/oauth/revoke":     everywhere("POST", waiting(revocation.revoke)),          # RFC 7009
+    "/oauth/userinfo":   everywhere("GET, POST", waiting(userinfo.userinfo)),     # OpenID Connect Core §5.3
     "/oauth/jwks":       only("GET, HEAD", jwks.jwks),                            # RFC 7517
     "/oauth/logout":     only("GET, POST", waiting(logout.logout)),               # RP-Initiated Logout 1.0
     "/.well-known/oauth-authorization-server": only("GET, HEAD", metadata.metadata),    # RFC 8414

@@ -43,7 +43,10 @@ from iam.session import Login
 
 
 def authorize(house: House, request: Request) -> Response:
-    """``GET`` or ``POST /oauth/authorize``, also the way back from our own pages with ``pedido``."""
+    """``GET`` or ``POST /oauth/authorize``, also the way back from our own pages with ``pedido``.
+
+    A form from another site comes without the session's cookie (RFC 6265bis, ``SameSite=Lax``); asked again by GET it has it.
+    """
     now = house.clock()
     agente = record.anonymous(request)
     refused: Denied | None = None
@@ -61,7 +64,11 @@ def authorize(house: House, request: Request) -> Response:
             if waiting is not None and login is not None:
                 interaction.hold(db, waiting, now)
             try:
-                answer = _answer(house, db, read(house, asked), login, waiting, agente, now)
+                asked = read(house, asked)
+                if request.method == "POST" and cookie is None:
+                    answer = _to_page(house, interaction.RESUME, asked, waiting, now)
+                else:
+                    answer = _answer(house, db, asked, login, waiting, agente, now)
             except Denied as denied:
                 refused, answer = (
                     denied,

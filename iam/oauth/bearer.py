@@ -82,12 +82,12 @@ def authenticate(house: House, request: Request, *scopes: str) -> Caller:
 
 
 def token_of(request: Request) -> str | None:
-    """The token of the Authorization header, None without one; Denied when the header is no Bearer credential."""
+    """The token of the Authorization header, None without one or in another scheme; Denied when there is no token in it."""
     try:
         header = request.header("authorization")
     except BadRequest as error:
         raise malformed(error) from error
-    if header is None:
+    if header is None or header.partition(" ")[0].lower() != "bearer":
         return None
     found = _BEARER.fullmatch(header)
     if found is None:

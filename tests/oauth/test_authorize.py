@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from iam import session
 from iam.atos import pessoa, vinculo
 from iam.atos.abrir import abrir
 from iam.atos.papel import OPERADOR
@@ -318,3 +319,22 @@ def test_a_pedido_is_good_for_a_quarter_of_an_hour_and_once(world: World) -> Non
     old = params(ask(world, browser, prompt="consent"))["pedido"]
     world.clock[0] += timedelta(minutes=15)
     assert world.authorize(world.log_in(), pedido=old).status == 400
+
+
+def test_a_form_without_the_cookie_is_asked_again_by_get_and_a_bad_one_is_answered_at_once(world: World) -> None:
+    """OpenID Connect Core §3.1.2.1: POST is supported; from another site it comes without a ``SameSite=Lax`` cookie."""
+    browser = world.log_in()
+    world.code(browser)
+    asked = request(VERIFIER, prompt="none")
+    cookie = {"cookie": f"{session.COOKIE}={browser.cookie}"}
+    assert "code" in params(world.post("/oauth/authorize", asked, None, **cookie))
+
+    answer = world.post("/oauth/authorize", asked)
+    assert location(answer).startswith("/oauth/authorize?pedido=")
+    assert "code" in params(resume(world, browser, location(answer)))
+    assert resume(world, browser, location(answer)).status == 400, "it was answered"
+    answer = world.post("/oauth/authorize", asked)
+    assert params(resume(world, None, location(answer)))["error"] == "login_required"
+
+    assert world.post("/oauth/authorize", asked | {"client_id": "ninguem"}).status == 400
+    assert params(world.post("/oauth/authorize", asked | {"scope": "nada"}))["error"] == "invalid_scope"

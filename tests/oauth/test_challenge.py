@@ -35,8 +35,9 @@ def test_a_question_without_a_token_to_look_at_is_no_failed_authentication(world
 
 
 def test_a_request_without_any_token_is_asked_for_one_and_told_of_no_error(world: World) -> None:
-    answer = world.get("/oauth/userinfo")
-    assert (answer.status, header(answer, "www-authenticate")) == (401, TOKENLESS)
+    for tried in ({}, {"authorization": BASIC}, {"authorization": "DPoP x"}):
+        answer = world.get("/oauth/userinfo", **tried)
+        assert (answer.status, header(answer, "www-authenticate")) == (401, TOKENLESS)
 
     async def evaluation() -> Response:
         answered = authzen.ROUTES["/access/v1/evaluation"](world.house, Request("POST", "/access/v1/evaluation"))

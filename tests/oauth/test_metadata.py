@@ -6,7 +6,8 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from iam import oauth
-from tests.oauth.world import World, body
+from iam.http import Request
+from tests.oauth.world import World, body, header
 
 PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
@@ -59,3 +60,17 @@ def test_the_key_set_holds_public_members_only_and_retired_keys_for_a_while(worl
     assert len(published(world)) == len(keys) + 1
     assert world.introspect(old)["active"] is True
     assert world.introspect(str(body(world.machine("mt"))["access_token"]))["active"] is True
+
+
+def test_a_browser_may_ask_where_its_programs_have_business_and_nowhere_else(world: World) -> None:
+    """Fetch §3.2, OpenID Connect Core §5.3. Never with credentials: what a browser adds by itself opens nothing."""
+    allowed = {"/oauth/token": "POST", "/oauth/revoke": "POST", "/oauth/userinfo": "GET, POST"}
+    for path in oauth.ROUTES:
+        answer = world.call(path, Request("OPTIONS", path, headers=((b"origin", b"https://app.example"),)))
+        assert (answer.status == 204) == (path in allowed), path
+        assert header(answer, "access-control-allow-methods") == allowed.get(path, "")
+        assert header(answer, "access-control-allow-headers") == (
+            "authorization, content-type" if path in allowed else ""
+        )
+        assert header(answer, "access-control-allow-origin") == ("*" if path in allowed else "")
+        assert not header(answer, "access-control-allow-credentials")
