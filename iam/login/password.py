@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -27,8 +29,10 @@ _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 _CONCURRENT = 4
 _PATIENCE = 10.0
-# 19 MiB and some 20 ms each: a crowd at the door must wait in line, not take the machine's memory.
-_turn = threading.BoundedSemaphore(_CONCURRENT)
+# 19 MiB and some 20 ms each: a crowd at the door must wait in line, not take the machine's memory. In threads of its own, because
+# the allocator keeps for each thread what it once took.
+_line = ThreadPoolExecutor(_CONCURRENT, "argon2")
+T = TypeVar("T")
 
 _COMMON = frozenset(
     (
@@ -48,8 +52,7 @@ def normalize(password: str) -> str:
 
 def hash(password: str) -> str:
     """The Argon2id hash of a password, with its parameters and salt, as one printable string."""
-    with _Turn():
-        return _HASHER.hash(normalize(password))
+    return _in_turn(lambda: _HASHER.hash(normalize(password)))
 
 
 def verify(stored: str | None, password: str) -> bool:
@@ -58,11 +61,10 @@ def verify(stored: str | None, password: str) -> bool:
     Unavailable when too many are being checked at once; Invalid never: whatever was typed is only right or wrong.
     """
     plausible = len(password) <= MAX_LENGTH
-    with _Turn():
-        try:
-            _HASHER.verify(stored or _nobody(), normalize(password if plausible else ""))
-        except (VerificationError, InvalidHashError, UnicodeEncodeError):
-            return False
+    try:
+        _in_turn(lambda: _HASHER.verify(stored or _nobody(), normalize(password if plausible else "")))
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        return False
     return plausible and stored is not None
 
 
@@ -92,13 +94,13 @@ def provisional() -> str:
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
-class _Turn:
-    def __enter__(self) -> None:
-        if not _turn.acquire(timeout=_PATIENCE):
-            raise Unavailable("há muitas entradas ao mesmo tempo; tente de novo em alguns segundos")
-
-    def __exit__(self, *_: object) -> None:
-        _turn.release()
+def _in_turn(work: Callable[[], T]) -> T:
+    waiting = _line.submit(work)
+    try:
+        return waiting.result(_PATIENCE)
+    except TimeoutError as error:
+        waiting.cancel()
+        raise Unavailable("há muitas entradas ao mesmo tempo; tente de novo em alguns segundos") from error
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 
 import argon2
@@ -95,14 +97,15 @@ def test_a_provisional_password_is_random_and_can_be_read_aloud() -> None:
 
 def test_a_crowd_waits_in_line_and_is_told_when_the_line_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(password, "_PATIENCE", 0.05)
+    gate = threading.Event()
     for _ in range(password._CONCURRENT):
-        assert password._turn.acquire(timeout=1)
+        password._line.submit(gate.wait)
     try:
         with pytest.raises(Unavailable):
             password.verify(STORED, GOOD)
     finally:
-        for _ in range(password._CONCURRENT):
-            password._turn.release()
+        gate.set()
+    monkeypatch.undo()
     answers: list[bool] = []
     threads = [threading.Thread(target=lambda: answers.append(password.verify(STORED, GOOD))) for _ in range(4)]
     for thread in threads:
@@ -110,3 +113,29 @@ def test_a_crowd_waits_in_line_and_is_told_when_the_line_is_too_long(monkeypatch
     for thread in threads:
         thread.join()
     assert answers == [True] * 4
+
+
+CROWD = """
+import resource, threading
+from iam.login import password
+
+stored = password.hash("a chuva lava as pedras")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def guess() -> None:
+    for _ in range(8):
+        assert not password.verify(stored, "o vento leva as folhas")
+
+threads = [threading.Thread(target=guess) for _ in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_a_crowd_takes_no_more_memory_than_those_whose_turn_it_is() -> None:
+    """RFC 9106 makes each guess cost 19 MiB, and the allocator keeps for a thread what it once took."""
+    took = subprocess.run([sys.executable, "-c", CROWD], check=True, capture_output=True, text=True, timeout=120).stdout
+    assert int(took) < (password._CONCURRENT + 2) * 19 * 1024
