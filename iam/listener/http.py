@@ -45,6 +45,7 @@ class Http(HttpToolsProtocol):
         self.last: Refusal | None = None  # to be answered when all before it is
         self.silence_by = 0.0  # when we close on a refused caller who talks on
         self.completed = False  # whether the piece being read ended a request
+        self.large = False  # whether this is one of the few with a large body
         self.fed = self.head = self.received = self.hosts = 0
         self.length: bytes | None = None
         self.coding: bytes | None = None
@@ -63,6 +64,7 @@ class Http(HttpToolsProtocol):
         for timer in (self.deadline, self.write_deadline):
             if timer is not None:
                 timer.cancel()
+        self._leave_body()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -174,16 +176,30 @@ class Http(HttpToolsProtocol):
             raise Unservable(refusal.FRAMING)
         if self.coding not in (None, b"chunked"):
             raise Unservable(refusal.CODING)
-        if self.length is not None and int(self.length) > self.limits.max_body:
-            raise Unservable(refusal.TOO_LARGE)
+        if self.length is not None:
+            self._take_body(int(self.length))
         if self.parser.should_upgrade() and (self.coding is not None or self.length not in (None, b"0")):
             raise Unservable(refusal.FRAMING)  # the parser would give the body to the protocol we do not speak
 
     def on_body(self, body: bytes) -> None:
         self.received += len(body)
-        if self.received > self.limits.max_body:
-            raise Unservable(refusal.TOO_LARGE)
+        self._take_body(self.received)
         super().on_body(body)
+
+    def _take_body(self, size: int) -> None:
+        """Room for a body of this size, or Unservable; :meth:`_leave_body` gives back what is scarce."""
+        if size > self.limits.max_body:
+            raise Unservable(refusal.TOO_LARGE)
+        if size > self.limits.small_body and not self.large:
+            if self.serving.large_bodies >= self.limits.large_bodies:
+                raise Unservable(refusal.BUSY)
+            self.serving.large_bodies += 1
+            self.large = True
+
+    def _leave_body(self) -> None:
+        if self.large:
+            self.serving.large_bodies -= 1
+            self.large = False
 
     def on_message_complete(self) -> None:
         self.phase = self._IDLE
@@ -191,6 +207,7 @@ class Http(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._leave_body()
         ended = not self.pipeline
         super().on_response_complete()
         if ended and self.last is not None and not self.transport.is_closing():
@@ -221,6 +238,7 @@ class Http(HttpToolsProtocol):
 
     def _say_last(self, why: Refusal) -> None:
         """Answer, say that no more comes, and throw away the rest for a while, so that the answer can be read."""
+        self._leave_body()
         self._unset_keepalive_if_required()
         begun = self.phase != self._IDLE
         answer = why.response(self.url if begun else b"")

@@ -64,6 +64,7 @@ TOO_LONG = Refusal(414, "endereco_longo_demais", "O endereço é longo demais.",
 TOO_MANY = Refusal(431, "cabecalhos_grandes_demais", "Há cabeçalhos demais, ou longos demais.", "header fields too large")
 CODING = Refusal(501, "codificacao_desconhecida", "Só se aceita a codificação chunked.", "unknown transfer coding")
 METHOD = Refusal(501, "metodo_desconhecido", "O método não existe aqui.", "unknown method")
+BUSY = Refusal(503, "indisponivel", "Há corpos grandes demais ao mesmo tempo.", "too many large bodies at once, try again")
 VERSION = Refusal(505, "versao_do_http", "Só se fala HTTP/1.1 e HTTP/1.0.", "only HTTP/1.1 and HTTP/1.0 are spoken")
 # fmt: on
 

@@ -15,6 +15,7 @@ class Limits:
     """What one caller may cost: times in seconds, sizes in bytes.
 
     `linger` is how long a silent caller has to read a refusal before we close, `farewell` the same for one who talks on.
+    Only `large_bodies` of all connections may hold a body beyond `small_body` at once, or it would take no proof to fill the memory.
     """
 
     handshake: float = 10
@@ -28,6 +29,8 @@ class Limits:
     max_head: int = 32 * 1024
     max_headers: int = 100
     max_body: int = 1024 * 1024
+    small_body: int = 64 * 1024
+    large_bodies: int = 64
     connections: int = 4096
 
 
@@ -46,6 +49,7 @@ class Serving:
     loop: asyncio.AbstractEventLoop
     state: ServerState = field(default_factory=ServerState)
     unready: dict[Handshaking, None] = field(default_factory=dict)
+    large_bodies: int = 0
 
     def admit(self) -> bool:
         """Whether one more connection fits; the oldest one still shaking hands gives way to it."""

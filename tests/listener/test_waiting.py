@@ -128,3 +128,48 @@ def test_a_taken_address_is_an_error(server: Running, endpoints: tuple[Tls, Tls]
 
     with pytest.raises(OSError, match="in use"):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("framing", [b"Content-Length: %d", b"Transfer-Encoding: chunked"], ids=["length", "chunks"])
+def test_those_who_hold_large_bodies_are_few_and_keep_no_small_one_waiting(
+    house: tuple[Path, Authority], endpoints: tuple[Tls, Tls], framing: bytes
+) -> None:
+    """However many connect, what they can make us hold together is bounded."""
+
+    def request(size: int) -> bytes:
+        body = b"x" * size
+        head = b"POST /who HTTP/1.1\r\nHost: a\r\n" + framing.replace(b"%d", b"%d" % size) + b"\r\n\r\n"
+        return head + (b"%x\r\n%s\r\n0\r\n\r\n" % (size, body) if b"chunked" in framing else body)
+
+    limits = Limits(small_body=1000, large_bodies=2)
+    with running(endpoints, house[0] / "ca.pem", limits) as server, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(server.dial(place)) for place in (0, 1)]
+        for connection in held:
+            connection.sendall(request(5000)[:-10])
+        server.ask(0)
+        server.ask(1)  # by now both bodies have begun
+        for place in (0, 1):
+            with server.dial(place) as one_more:
+                assert answer(one_more, request(5000))[0] == 503
+            with server.dial(place) as small:
+                assert told(small, request(1000))["length"] == 1000
+
+        assert told(held[0], request(5000)[-10:])["length"] == 5000
+        with server.dial(0) as next_one:
+            assert told(next_one, request(5000))["length"] == 5000
+            assert told(next_one, request(5000))["length"] == 5000, "the place was given back"
+        held[1].close()
+        server.ask(1)
+        with server.dial(0) as one, server.dial(1) as other:
+            one.sendall(request(5000)[:-10])
+            assert told(other, request(5000))["length"] == 5000
+
+
+def test_a_large_body_that_is_refused_leaves_its_place_before_its_caller_leaves(
+    house: tuple[Path, Authority], endpoints: tuple[Tls, Tls]
+) -> None:
+    large = b"POST /who HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n" + b"x" * 5000
+    limits = Limits(small_body=1000, large_bodies=1, linger=60, farewell=60)
+    with running(endpoints, house[0] / "ca.pem", limits) as server, server.dial(0) as refused, server.dial(0) as other:
+        assert answer(refused, large + b"nonsense")[0] == 400
+        assert told(other, large + b"\r\n0\r\n\r\n")["length"] == 5000
