@@ -13,6 +13,11 @@ from typing import TypeAlias
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 DEFAULTS = ("subject", "action", "resource", "context")
 SEMANTICS = ("execute_all", "deny_on_first_deny", "permit_on_first_permit")
+RESTRICTING = (
+    *("evento", "tipo_evento", "modo", "viagem", "transportador", "importador"),
+    *("recinto", "orgao", "uf", "aplicativo", "outorgante"),
+)
+"""The properties of a resource that a norm restricts by: in another shape than a text they would count as never said."""
 MOST = 200
 PROPERTIES = 20
 LONGEST = 200
@@ -50,6 +55,9 @@ def one(document: Mapping[str, JSON]) -> Query:
     for name, of in (("subject", subject), ("action", action)):
         _optional(of, "properties", f"{name}.properties")
     properties = _optional(resource, "properties", "resource.properties")
+    for name in RESTRICTING:
+        if not isinstance(properties.get(name, ""), str | int | None):
+            raise Malformed(f"resource.properties.{name} must be a text")
     texts = {name: _word(value) for name, value in properties.items() if isinstance(value, str | int | bool)}
     if len(texts) > PROPERTIES or any(len(text) > LONGEST for each in texts.items() for text in each):
         raise Malformed(f"resource.properties may hold {PROPERTIES} texts of at most {LONGEST} characters")

@@ -10,6 +10,7 @@ import pytest
 
 from iam import authzen
 from iam.atos import vinculo
+from iam.authzen import facts
 from iam.http import Request, Response
 from tests.oauth.world import OPERATOR, World, body, claims, give, header
 
@@ -242,6 +243,21 @@ def test_that_a_question_was_malformed_is_counted_in_the_journal(world: World) -
     assert sum(int(orjson.loads(e.payload or b"").get("vezes", 1)) for e in lines) == 5
     assert {(e.ato, e.agente, e.allowed) for e in lines} == {("decisao:consultar", "client:pdp", False)}
     assert all(b"52998224725" not in (e.payload or b"") for e in lines)
+
+
+@pytest.mark.parametrize("value", [["SP"], {"id": "SP"}, 1.5])
+def test_what_restricts_is_said_as_a_text_or_not_at_all(world: World, value: object) -> None:
+    """Left out, a State in a list would pass for none: the question of SEFAZ-MT about another State would be answered yes."""
+    document = question("client", "mt", "ANEXANEXAR", "pucomex")
+    named = document["resource"]
+    assert isinstance(named, dict)
+    for name in (*facts.ALHEIO, *(name for name, _ in facts.SAID)):
+        named["properties"] = {name: value}
+        answer = call(world, "/access/v1/evaluation", document)
+        said = f"resource.properties.{name} must be a text"
+        assert (answer.status, orjson.loads(answer.body)["error"]["message"]) == (400, said)
+    named["properties"] = {"cor": value, "uf": None}
+    assert body(call(world, "/access/v1/evaluation", document))["decision"] is True
 
 
 @pytest.mark.parametrize("properties", [{"uf": "x" * 201}, {"x" * 201: "MT"}, {f"p{n}": "x" for n in range(21)}])
