@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from iam import doctor, revocation
 from iam.app import close, open_house
 from iam.context import House
+from iam.demo.world import prepare
 from iam.icp_brasil import chain
 from iam.icp_brasil.sample import Authority
 from iam.worker import Worker
@@ -64,6 +66,25 @@ def test_an_older_list_put_back_while_nobody_looked_revives_nobody(home: Home) -
         assert word(house, home, "sefaz-mt") == chain.REVOGADO
         assert word(house, home, "sefaz-sp") == chain.VALIDO
         assert not any("mais antiga" in f.text for f in doctor.after_opening(house))
+
+
+def test_a_demonstration_that_is_started_again_issues_its_list_anew(home: Home) -> None:
+    """Its authority lives beside it: an older list put back, or a year gone by, does not end it; nor revive anybody."""
+    authority, file = Authority.read(home.data), home.data / "ca.crl"
+    older = authority.crl(home.clock(), {serial(home, "sefaz-sp"): home.clock()}, number=5)
+    file.write_bytes(authority.crl(home.clock() + timedelta(minutes=1), number=6))
+    with restarted(home) as house:
+        assert word(house, home, "sefaz-mt") == chain.VALIDO
+        revocation.keep(house.database, house.trust.lists)
+    file.write_bytes(older)
+    with restarted(home) as house:
+        assert word(house, home, "sefaz-mt") == chain.ESTADO_INDISPONIVEL
+        prepare(home.data, home.clock())
+        assert word(house, home, "sefaz-mt") == chain.VALIDO
+        assert word(house, home, "sefaz-sp") == chain.REVOGADO
+    file.write_bytes(b"no list")
+    prepare(home.data, home.clock())
+    assert file.read_bytes() == b"no list", "what cannot be read is not made good"
 
 
 def test_a_list_that_is_known_already_costs_no_statement_and_an_older_node_takes_nothing_back(home: Home) -> None:

@@ -6,6 +6,7 @@ is secret: keys and passwords are written to ``demo.json``, and the server refus
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -13,7 +14,7 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from iam.atos import client, credencial, fonte, orgao, pessoa, vinculo
@@ -22,8 +23,9 @@ from iam.atos.client import APLICACAO, INTERNO, NORMA
 from iam.atos.conceder import conceder
 from iam.atos.papel import CASA, OPERADOR, ORGAO
 from iam.context import Agente, Ctx, House
+from iam.icp_brasil import crl
 from iam.icp_brasil.document import is_cpf
-from iam.icp_brasil.name import rfc4514, x5t_s256
+from iam.icp_brasil.name import MALFORMED, rfc4514, x5t_s256
 from iam.icp_brasil.sample import Authority, Issued
 from iam.keys import USES, create_master
 from iam.login import password, totp
@@ -137,10 +139,24 @@ def write_whole(path: Path, content: bytes) -> None:
 def prepare(data: Path, now: datetime) -> None:
     """The parts of a demonstration that a house stands on: test authority, server certificate, master key. Idempotent."""
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (data / "ca.key").exists():
+    if (data / "ca.key").exists():
+        publish(Authority.read(data), data / "ca.crl", now)
+    else:
         Authority.create(now).write(data, now)
     if not (data / "master.key").exists():
         create_master(data / "master.key")
+
+
+def publish(authority: Authority, path: Path, now: datetime) -> None:
+    """The test authority's list with a new date, as an authority does every day: whoever put an older one back meanwhile, or
+    comes back after a year, goes on. Whom the file revokes stays revoked; a file that is no list of it is left as it is.
+    """
+    with contextlib.suppress(OSError, *MALFORMED):
+        known = [found for found in crl.read(path) if crl.signed(found, authority.issuer.certificate)]
+        revoked = {one.serial_number: one.revocation_date_utc for found in known for one in found}
+        if known:  # dated this very moment, so that it is newer than what came a moment ago
+            dated = now + timedelta(minutes=1)
+            write_whole(path, authority.crl(dated, revoked, number=1 + max(map(crl.number, known))))
 
 
 def first_keys(house: House) -> None:

@@ -237,14 +237,15 @@ def signed(found: x509.CertificateRevocationList, issuer: x509.Certificate) -> b
 
 
 def _age(crl: x509.CertificateRevocationList) -> Age:
-    return crl.last_update_utc, _number(crl)
+    return crl.last_update_utc, number(crl)
 
 
 def _name(crl: x509.CertificateRevocationList) -> str:
     return crl.issuer.rfc4514_string()
 
 
-def _number(crl: x509.CertificateRevocationList) -> int:
+def number(crl: x509.CertificateRevocationList) -> int:
+    """The list's number (RFC 5280 section 5.2.3), 0 when it has none."""
     try:
         return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
     except x509.ExtensionNotFound:
