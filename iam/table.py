@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 
 _DURATION = re.compile(
@@ -94,6 +95,7 @@ def rows(content: str, where: str, columns: Sequence[str]) -> Iterator[Row]:
         raise PackError(f"{where}:{line}", f"not a line of CSV: {error}") from error
 
 
+@lru_cache(maxsize=256)
 def duration(value: str) -> timedelta:
     """An ISO 8601 duration; a year counts 365 days and a month 30. Raises :class:`ValueError`."""
     match = _DURATION.fullmatch(value)

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Row, bindparam, select, text, update
+from sqlalchemy import JSON, Boolean, Row, bindparam, column, select, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
 
 from iam.atos.pessoa import HABILITADA
 from iam.atos.sujeito import Sujeito
@@ -27,20 +28,29 @@ from iam.oauth.tables import Authorization
 from iam.session import MAX_AGE
 
 EVER = datetime(9999, 12, 31, tzinfo=UTC)
-# Written out, because it is asked at every introspection, userinfo and refresh.
-_STANDING = (
-    text(
-        """
-SELECT a.id, a.epoch, a.sujeito, a.client, a.session, a.vinculo, a.sistema, a.perfil, a.scope, a.resource, a.acr, a.amr,
+# Written out, because it is asked at every introspection, userinfo and refresh; and every column is named in its order, so
+# that SQLAlchemy works out once what an answer looks like.
+_SELECTED = """
+  a.id, a.epoch, a.sujeito, a.client, a.session, a.vinculo, a.sistema, a.perfil, a.scope, a.resource, a.acr, a.amr,
   a.auth_time, a.nonce, a.offline, a.sujeito_epoch, a.vinculo_epoch, a.client_epoch, a.ended_at,
   s.epoch AS now_sujeito_epoch, p.estado AS pessoa_estado, p.login_epoch,
   v.orgao, v.estado AS vinculo_estado, v.de AS vinculo_de, v.ate AS vinculo_ate, v.epoch AS now_vinculo_epoch,
   cs.epoch AS now_client_epoch, c.estado AS client_estado,
   l.ended_at AS session_ended_at, l.seen_at AS session_seen_at, l.auth_time AS session_auth_time, l.epoch AS session_epoch,
-  l.not_after AS login_not_after, l.listed AS login_listed, r.id AS concessao, r.vigente_ate,
+  l.not_after AS login_not_after, l.listed AS login_listed, r.id AS concessao, r.vigente_ate"""
+_NAMES = (*(one.split()[-1].rpartition(".")[2] for one in _SELECTED.split(",")), "tied_until", "revoked")
+_TYPES: Mapping[str, type[TypeEngine[Any]]] = {
+    "amr": JSON, "offline": Boolean, "revoked": Boolean,
+    **dict.fromkeys(("auth_time", "ended_at", "vinculo_de", "vinculo_ate", "vigente_ate", "tied_until"), Instant),
+    **dict.fromkeys(("session_ended_at", "session_seen_at", "session_auth_time", "login_not_after"), Instant),
+}  # fmt: skip
+_STANDING = (
+    text(
+        f"""
+SELECT {_SELECTED},
   (SELECT MAX(COALESCE(t.ate, :ever)) FROM vinculo t WHERE t.pessoa = a.sujeito AND t.estado = 'ativo' AND t.de <= :at
-    AND (t.ate IS NULL OR t.ate > :at)) AS tied_until,
-  EXISTS (SELECT 1 FROM revoked_token WHERE jti = :jti) AS revoked
+    AND (t.ate IS NULL OR t.ate > :at)),
+  EXISTS (SELECT 1 FROM revoked_token WHERE jti = :jti)
 FROM "authorization" a
   JOIN sujeito s ON s.id = a.sujeito JOIN pessoa p ON p.id = a.sujeito
   JOIN client c ON c.id = a.client JOIN sujeito cs ON cs.id = a.client
@@ -48,24 +58,10 @@ FROM "authorization" a
   LEFT JOIN concessao r ON r.sujeito = a.sujeito AND r.sistema = a.sistema AND r.perfil = a.perfil
     AND r.revogada_em IS NULL AND r.vigente_de <= :at AND (r.vigente_ate IS NULL OR r.vigente_ate > :at)
     AND (r.vinculo IS NULL OR r.vinculo = a.vinculo) AND r.registrada_em <= a.created_at
-WHERE a.id = :id"""
+WHERE a.id = :id"""  # noqa: S608 - names only
     )
     .bindparams(bindparam("at", type_=Instant()), bindparam("ever", EVER, type_=Instant()))
-    .columns(
-        amr=JSON,
-        offline=Boolean,
-        tied_until=Instant,
-        revoked=Boolean,
-        auth_time=Instant,
-        ended_at=Instant,
-        vinculo_de=Instant,
-        vinculo_ate=Instant,
-        session_ended_at=Instant,
-        session_seen_at=Instant,
-        session_auth_time=Instant,
-        login_not_after=Instant,
-        vigente_ate=Instant,
-    )
+    .columns(*(column(name, _TYPES.get(name)) for name in _NAMES))
 )
 
 
