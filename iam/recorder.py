@@ -21,6 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from itertools import chain
 
 from sqlalchemy.engine.interfaces import DBAPICursor
 
@@ -94,9 +95,7 @@ class Recorder:
         self._living = threading.Lock()
         self._tally = Tally()
         self._batch = _Batch()
-        mark = database.mark
-        # S608: column names and placeholders only
-        self._insert = f"INSERT INTO entry ({', '.join(COLUMNS)}) VALUES ({', '.join([mark] * len(COLUMNS))})"  # noqa: S608
+        self._places = f"({', '.join([database.mark] * len(COLUMNS))})"
 
     def _put(self, *waiting: _Waiting) -> None:
         with self._room:
@@ -244,8 +243,8 @@ class Recorder:
                             rows.append(self._row(waiting))
                         except (TypeError, ValueError) as error:  # what cannot be written fails alone
                             outcome[i] = error
-                if rows:
-                    cursor.executemany(self._insert, rows)
+                for first in range(0, len(rows), BATCH):
+                    self._insert(cursor, rows[first : first + BATCH])
                 connection.commit()
             self._database.failing = False
         except Exception as error:  # noqa: BLE001 - the edge of the thread: whoever waits must hear of any failure
@@ -268,6 +267,11 @@ class Recorder:
         query = f"SELECT id, epoch, version FROM sujeito WHERE id IN ({marks}) ORDER BY id{lock}"  # noqa: S608 - placeholders only
         cursor.execute(query, tuple(sorted(ids)))
         return {i: (e, v) for i, e, v in cursor.fetchall()}
+
+    def _insert(self, cursor: DBAPICursor, rows: Sequence[tuple[object, ...]]) -> None:
+        """All with one statement: the driver lets the event loop's thread in at each, and would wait for it as often."""
+        places = ", ".join([self._places] * len(rows))
+        cursor.execute(f"INSERT INTO entry ({', '.join(COLUMNS)}) VALUES {places}", tuple(chain.from_iterable(rows)))  # noqa: S608 - names and placeholders only
 
     def _row(self, waiting: _Waiting) -> tuple[object, ...]:
         row = waiting.line.row(waiting.times)

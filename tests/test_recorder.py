@@ -47,6 +47,18 @@ def test_a_line_is_on_disk_when_its_future_ends(home: Home) -> None:
     assert {entry.jti for entry, _ in found} == {f"jti-{n}" for n in range(200)}
 
 
+def test_more_lines_than_one_statement_holds_are_all_on_disk(home: Home) -> None:
+    many = 2 * recorder.BATCH + 1
+
+    async def at_once() -> None:
+        await asyncio.gather(*(home.house.recorder.submit(line(home, jti=f"jti-{n}")) for n in range(many)))
+
+    asyncio.run(at_once())
+    with home.house.reading() as db:
+        found = journal.find(db, Filter(ato="token:emitir"), most=2 * many)
+    assert sorted(str(entry.jti) for entry, _ in found) == sorted(f"jti-{n}" for n in range(many))
+
+
 def test_a_line_computed_from_an_older_epoch_or_version_is_refused_and_its_neighbours_are_not(home: Home) -> None:
     old, other = guard(home, "sefaz-mt"), guard(home, "sefaz-sp")
     with home.house.begin(OPERATOR) as ctx:
