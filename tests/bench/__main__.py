@@ -57,9 +57,11 @@ def table(figures: Sequence[Figure]) -> None:
         if f.bench != last:
             print(f"\n{f.bench}", file=sys.stderr)
             last = f.bench
-        goal = "" if f.goal is None else f"   goal ≤ {f.goal:g}: {'met' if f.value <= f.goal else 'MISSED'}"
+        value = "not measured" if f.value is None else f"{f.value:.3f}"
+        held = "OPEN" if f.value is None else "met" if f.goal is None or f.value <= f.goal else "MISSED"
+        goal = "" if f.goal is None else f"   goal ≤ {f.goal:g}: {held}"
         more = "  ".join(f"{k} {v}" for k, v in f.more.items())
-        print(f"  {f.case:{width}}  {f.value:10.3f} {f.unit:20}{goal}  {more}".rstrip(), file=sys.stderr)
+        print(f"  {f.case:{width}}  {value:>12} {f.unit:20}{goal}  {more}".rstrip(), file=sys.stderr)
 
 
 if __name__ == "__main__":

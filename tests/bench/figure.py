@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.servers import wait
 
 
 class Absent(Exception):
     """A benchmark cannot run on this machine; the message says what is missing and how to get it."""
+
+
+def started(peer: subprocess.Popen[bytes], ready: Callable[[], bool], seconds: float, log: Path) -> None:
+    """Waits for a peer; Absent when it does not start, with the end of its log: what needs no peer is measured all the same."""
+    try:
+        wait(peer, ready, seconds, log)
+    except pytest.fail.Exception as failed:
+        raise Absent(f"without the peer: {failed}") from failed
 
 
 @dataclass(frozen=True)
@@ -23,11 +37,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number with its unit, and the goal it is held against, if there is one."""
+    """One number with its unit, and the goal it is held against, if there is one; None when it could not be measured."""
 
     bench: str
     case: str
-    value: float
+    value: float | None
     unit: str
     goal: float | None = None
     more: dict[str, float | str] = field(default_factory=dict)

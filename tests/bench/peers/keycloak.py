@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from tests.bench.figure import Absent
+from tests.bench.figure import Absent, started
 from tests.bench.load import Ask
-from tests.servers import CACHE, KEYCLOAK_VERSION, _ready, free_port, running, wait
+from tests.servers import CACHE, KEYCLOAK_VERSION, _ready, free_port, running
 
 SECRET = uuid4().hex
 BASIC = "Basic " + base64.b64encode(f"bench:{SECRET}".encode()).decode()
@@ -98,9 +98,9 @@ def server(folder: Path) -> Iterator[Keycloak]:
         "--http-management-scheme=http", "--log-level=warn",
     ]  # fmt: skip
     env = {"KC_BOOTSTRAP_ADMIN_USERNAME": "admin", "KC_BOOTSTRAP_ADMIN_PASSWORD": password}
-    with running(command, log, env=env) as started:
-        wait(started, lambda: _ready(f"http://127.0.0.1:{management}/health/ready"), 180, log)
-        keycloak = Keycloak(started.pid, f"http://127.0.0.1:{port}")
+    with running(command, log, env=env) as peer:
+        started(peer, lambda: _ready(f"http://127.0.0.1:{management}/health/ready"), 180, log)
+        keycloak = Keycloak(peer.pid, f"http://127.0.0.1:{port}")
         login = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": password}
         admin = _post(f"{keycloak.url}/realms/master/protocol/openid-connect/token", login, {})["access_token"]
         _send(

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.figure import Absent
+from tests.bench.figure import Absent, started
 from tests.bench.load import Ask
-from tests.servers import CACHE, free_port, listening, running, wait
+from tests.servers import CACHE, free_port, listening, running
 
 NODE, PROVIDER = "22.23.3", "9.13.3"
 HOME = CACHE / "peers"
@@ -27,11 +27,11 @@ def provider(log: Path, *, install: bool) -> Iterator[tuple[int, Ask]]:
     if not node.exists() or not (HOME / "node_modules" / "oidc-provider").exists():
         _install(install)
     port = free_port()
-    with running([str(node), str(SCRIPT), str(HOME), str(port)], log) as started:
-        wait(started, lambda: listening(port), 30, log)
+    with running([str(node), str(SCRIPT), str(HOME), str(port)], log) as peer:
+        started(peer, lambda: listening(port), 30, log)
         basic = base64.b64encode(b"bench:bench-secret").decode()
         ask = Ask(f"http://127.0.0.1:{port}/token", FORM, b"access_token", {"Authorization": f"Basic {basic}"})
-        yield started.pid, ask
+        yield peer.pid, ask
 
 
 def _install(allowed: bool) -> None:
@@ -44,4 +44,5 @@ def _install(allowed: bool) -> None:
     HOME.mkdir(parents=True, exist_ok=True)
     print(f"installing {what} and Node {NODE}", file=sys.stderr, flush=True)
     command = [npm, "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(HOME), f"node@{NODE}"]
-    subprocess.run([*command, f"oidc-provider@{PROVIDER}"], check=True, cwd=HOME, stdout=sys.stderr)
+    if subprocess.run([*command, f"oidc-provider@{PROVIDER}"], check=False, cwd=HOME, stdout=sys.stderr).returncode:
+        raise Absent(f"without the peer {what}: npm could not install it")
