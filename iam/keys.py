@@ -77,9 +77,13 @@ class Signer:
 
     def jws(self, typ: str, payload: bytes) -> str:
         """A compact JWS (RFC 7515 §3.1) with ``kid`` and ``typ``."""
-        head = b64url(orjson.dumps({"alg": "ES256", "kid": self.kid, "typ": typ}))
-        signed = f"{head}.{b64url(payload)}"
+        signed = f"{_head(self.kid, typ)}.{b64url(payload)}"
         return f"{signed}.{b64url(self.sign(signed.encode()))}"
+
+
+@lru_cache(maxsize=64)
+def _head(kid: str, typ: str) -> str:
+    return b64url(orjson.dumps({"alg": "ES256", "kid": kid, "typ": typ}))
 
 
 def verify_jws(text: str, public: dict[str, str]) -> bytes | None:
