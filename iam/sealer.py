@@ -120,15 +120,16 @@ def seal(database: Database, keys: Keyring, now: datetime, *, overlap: int = OUT
     """
     # Two transactions of one moment may commit in another order than they took their ids; on SQLite there are never two.
     total, overlap, sealed_at = 0, 0 if database.sqlite else overlap, database.moment(now)
-    while True:
-        with database.read() as db:
-            if not _waiting(db, 1, overlap):
-                return total
+    with database.read() as db:
+        more = bool(_waiting(db, 1, overlap))
+    while more:
         with database.write() as db:
             seq, prev = _head(database, db)
             signed, first = _unsigned(db)
             places: list[_Place] = []
-            for id, *values, digest in _waiting(db, CHECKPOINT_EVERY, overlap):
+            waiting = _waiting(db, CHECKPOINT_EVERY, overlap)
+            more = len(waiting) == CHECKPOINT_EVERY
+            for id, *values, digest in waiting:
                 this = Moments(values[0], now)
                 if first is not None and overdue(seq - signed, first, this):
                     _put(database, db, places)
@@ -142,6 +143,7 @@ def seal(database: Database, keys: Keyring, now: datetime, *, overlap: int = OUT
             _put(database, db, places)
             if seq - signed >= CHECKPOINT_EVERY:
                 _sign(db, keys, now, signed)
+    return total
 
 
 def _put(database: Database, db: Session, places: Sequence[_Place]) -> None:
