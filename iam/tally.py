@@ -1,5 +1,7 @@
 """What nobody in particular sent, counted by reason and network until it is written: a line for each kind, not for each refusal.
 
+So are the refusals of who proved who it is and asks what it may not, each under its own name.
+
 However many a stranger sends and whatever names they claim, the kinds are bounded; beyond that they are counted by reason alone.
 """
 
@@ -72,7 +74,7 @@ class Tally:
         """Counts an anonymous refusal; true for the first since :meth:`take`, whose writing somebody must see to."""
         d = line.decision
         reason = (d.act, d.source.requirement, d.papel)
-        kind: Kind = (*reason, d.obj, line.agente.network, line.pessoa or "")
+        kind: Kind = (*reason, d.obj, line.agente.network, line.agente.name, line.pessoa or "")
         with self._turn:
             crowd = kind not in self._counted and len(self._counted) >= KINDS
             if crowd:

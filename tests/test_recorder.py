@@ -162,6 +162,22 @@ def test_the_first_refusal_after_a_quiet_second_is_on_disk_without_anybody_askin
     assert found["estacao"]["client_id"] == "engano"
 
 
+def test_nobody_is_told_in_the_name_of_another_who_was_refused_from_the_same_network(home: Home) -> None:
+    for name in ("auditoria", "rh", "auditoria"):
+        agente = replace(stranger(), kind="client", id=name)
+        home.house.recorder.note(line(home, agente, words=UNKNOWN))
+    home.house.recorder.stop()
+    with home.house.reading() as db:
+        found = db.scalars(
+            select(journal.Entry).where(journal.Entry.agente.in_(("client:auditoria", "client:rh")))
+        ).all()
+    times = {
+        name: [orjson.loads(e.payload or b"{}").get("vezes", 1) for e in found if e.agente == name]
+        for name in ("client:auditoria", "client:rh")
+    }
+    assert {name: sum(each) for name, each in times.items()} == {"client:auditoria": 2, "client:rh": 1}
+
+
 def test_refusals_for_another_reason_from_another_network_or_about_another_person_are_lines_of_their_own(
     home: Home,
 ) -> None:

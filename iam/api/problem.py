@@ -60,7 +60,7 @@ def of(error: PortariaError) -> Response:
 
 def denied_problem(call: Call, denied: Denied) -> Response:
     """Who asks did not prove a right to: RFC 6750's header, our body, and one line in the journal."""
-    line = record.refusal(call.house, record.anonymous(call.request), denied, call.ato, call.now)
+    line = record.refusal(call.house, denied.agente or record.anonymous(call.request), denied, call.ato, call.now)
     call.house.recorder.note(line)
     answer = challenge(denied)
     header = [(name, value) for name, value in answer.headers if name == "www-authenticate"]

@@ -85,8 +85,8 @@ def _answer(house: House, request: Request, *, batch: bool) -> Answered:
     try:
         caller = bearer.authenticate(house, request, SCOPE)
     except Denied as denied:
-        line = record.refusal(house, record.anonymous(request), denied, Ato.DECISAO_CONSULTAR, now)
-        house.recorder.note(line)
+        agente = denied.agente or record.anonymous(request)
+        house.recorder.note(record.refusal(house, agente, denied, Ato.DECISAO_CONSULTAR, now))
         return Answered(challenge(denied, scope=SCOPE if denied.status == 403 else ""))
     point = _Point(house, request, caller, now)
     try:

@@ -77,7 +77,9 @@ def authenticate(house: House, request: Request, *scopes: str) -> Caller:
         if word:
             raise Denied(INVALID_TOKEN, "the certificate is not accepted", word, sistema=HOUSE)
         if scopes and not caller.scopes & set(scopes):
-            raise Denied(INSUFFICIENT_SCOPE, "the token lacks the scope", "escopo_nao_concedido", sistema=HOUSE)
+            denied = Denied(INSUFFICIENT_SCOPE, "the token lacks the scope", "escopo_nao_concedido", sistema=HOUSE)
+            denied.agente = caller.agente(request)
+            raise denied
         return caller
 
 

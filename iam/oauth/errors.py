@@ -16,6 +16,7 @@ from authlib.oauth2.rfc6750 import errors as rfc6750
 from authlib.oidc.core import errors as oidc
 
 from iam.http import BadRequest, Response
+from iam.journal import Agente
 
 # fmt: off
 INVALID_REQUEST:           Final[str] = rfc6749.InvalidRequestError.error
@@ -45,8 +46,11 @@ STATUS: Final = {INVALID_CLIENT: 401, INVALID_TOKEN: 401, INSUFFICIENT_SCOPE: 40
 class Denied(Exception):
     """A request is refused: ``words`` are the facts the policy judges, ``sistema`` what they are about.
 
-    A denial without words is only malformed: it is recorded as the request of nobody in particular.
+    A denial without words is only malformed: it is recorded as the request of nobody in particular. ``agente`` is who was refused,
+    when that was proved.
     """
+
+    agente: Agente | None = None
 
     def __init__(self, code: str, description: str, *words: str, sistema: str = "") -> None:
         super().__init__(f"{code}: {description}")

@@ -155,6 +155,10 @@ def test_without_a_token_with_anothers_or_without_the_scope_nothing_is_taken(sha
     scopeless = post(shared, body, client="auditoria")
     assert scopeless.status == 403
     assert problem(scopeless)["code"] == "insufficient_scope"
+    shared.house.recorder.flush()
+    with shared.house.reading() as db:
+        lines = db.scalars(select(Entry).where(Entry.ato == "pessoa:evento", Entry.agente == "client:auditoria")).all()
+    assert [(line.allowed, line.requirement) for line in lines] == [(False, "CASA-04")], "who it was is known"
 
 
 def test_two_of_one_number_at_one_moment_are_one_event(served: Served) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import select
 
 from iam import authzen
 from iam.atos import vinculo
 from iam.authzen import facts
 from iam.http import Request, Response
+from iam.journal import Entry
 from tests.oauth.world import OPERATOR, World, body, claims, give, header
 
 
@@ -284,6 +286,9 @@ def test_who_may_ask(world: World) -> None:
     mine = str(body(world.machine("pdp"))["access_token"])
     assert call(world, path, document, by="mt", token=mine).status == 401, "bound to another certificate"
     assert call(world, path, document, by="auditoria").status == 403, "without the scope"
+    world.house.recorder.flush()
+    with world.house.reading() as db:
+        assert db.scalars(select(Entry.agente).order_by(Entry.id.desc())).first() == "client:auditoria"
     assert call(world, path, document, by="mt").status in (401, 403), "a token of another resource"
     assert call(world, path, document, token=world.tokens()["access_token"]).status == 401, "a person's token"
 
