@@ -26,6 +26,7 @@ from iam.oauth.tables import Interaction
 from tests.house import Home
 from tests.outage import Outage, account_of, cut, id_of, marks, seen, settled
 from tests.overlap import commits
+from tests.test_journal import plans
 
 
 def test_what_time_ended_is_found_by_the_sweep(home: Home, outage: Outage) -> None:
@@ -97,6 +98,18 @@ def test_who_is_cut_is_worked_on_before_everybody_whom_the_daily_sweep_looks_at(
     worker.once(home.house, "diretorio")
     assert seen(home, receipt) == ["visto"]
     assert len(marks(home)) == swept - 1
+
+
+def test_who_comes_first_is_found_without_sorting_everybody_who_waits(home: Home, outage: Outage) -> None:
+    if not home.house.database.sqlite:
+        pytest.skip("PostgreSQL sorts the few that a test has, whatever the index")
+    settled(home)
+    home.clock.move(hours=25)
+    swept = worker.sweep(home.house)
+    with plans(home.house.database) as said, home.house.reading() as db:
+        assert len(outbox.ready(db, home.clock(), "diretorio")) == swept
+    assert said
+    assert not [plan for plan in said if "TEMP B-TREE" in plan or "SCAN" in plan]
 
 
 def late(home: Home) -> list[doctor.Finding]:
