@@ -65,6 +65,7 @@ class Http(HttpToolsProtocol):
             if timer is not None:
                 timer.cancel()
         self._leave_body()
+        self.serving.idle.pop(self, None)
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -100,11 +101,13 @@ class Http(HttpToolsProtocol):
             self.deadline = self.loop.call_later(seconds, self._refuse, refusal.TOO_SLOW)
 
     def _wait_idle(self) -> None:
+        self.serving.idle[self] = None
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(self.limits.idle, self.timeout_keep_alive_handler)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.serving.idle.pop(self, None)
         self._unset_keepalive_if_required()
         self.phase = self._HEAD
         self.fed = self.head = self.received = self.hosts = 0
@@ -210,8 +213,11 @@ class Http(HttpToolsProtocol):
         self._leave_body()
         ended = not self.pipeline
         super().on_response_complete()
-        if ended and self.last is not None and not self.transport.is_closing():
-            self._say_last(self.last)
+        if ended and not self.transport.is_closing():
+            if self.last is not None:
+                self._say_last(self.last)
+            elif self.phase == self._IDLE:
+                self.serving.idle[self] = None
 
     def _refuse(self, why: Refusal) -> None:
         """Refuse what is being read: in its turn, and as the last answer of the connection."""

@@ -40,6 +40,12 @@ class Handshaking(Protocol):
     raw: asyncio.Transport
 
 
+class Idle(Protocol):
+    """A connection that waits for its caller's next request."""
+
+    transport: asyncio.Transport
+
+
 @dataclass(slots=True)
 class Serving:
     """What all connections of one `serve` share."""
@@ -49,15 +55,21 @@ class Serving:
     loop: asyncio.AbstractEventLoop
     state: ServerState = field(default_factory=ServerState)
     unready: dict[Handshaking, None] = field(default_factory=dict)
+    idle: dict[Idle, None] = field(default_factory=dict)
     large_bodies: int = 0
 
     def admit(self) -> bool:
-        """Whether one more connection fits; the oldest one still shaking hands gives way to it."""
+        """Whether one more connection fits; the oldest one still shaking hands, else the one longest idle, gives way to it."""
         if len(self.state.connections) + len(self.unready) < self.limits.connections:
             return True
         if self.unready:
-            oldest = next(iter(self.unready))
-            del self.unready[oldest]
-            oldest.raw.abort()
+            silent = next(iter(self.unready))
+            del self.unready[silent]
+            silent.raw.abort()
+            return True
+        if self.idle:
+            idle = next(iter(self.idle))
+            del self.idle[idle]
+            idle.transport.abort()
             return True
         return False

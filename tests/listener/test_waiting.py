@@ -78,6 +78,32 @@ def test_a_full_house_lets_the_next_good_one_in_and_the_oldest_silent_one_out(
             connection.close()
 
 
+def test_a_full_house_lets_the_next_one_in_and_the_longest_idle_out_but_nobody_at_work(
+    house: tuple[Path, Authority], endpoints: tuple[Tls, Tls]
+) -> None:
+    """Whoever keeps as many connections as are served, each with a request now and then, shuts nobody out."""
+    with (
+        running(endpoints, house[0] / "ca.pem", Limits(connections=4, idle=300)) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        with server.dial(0) as gone:
+            told(gone, GET % b"")
+        busy, silent, kept, used = (stack.enter_context(server.dial(place)) for place in (0, 1, 0, 1))
+        busy.sendall(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert Running.begun.wait(60)
+        told(kept, GET % b"")
+        told(used, GET % b"")
+        with server.dial(0) as one:
+            assert told(one, GET % b"")["path"] == "/who"
+            assert closed(silent)
+            with server.dial(1) as other:
+                assert told(other, GET % b"")["path"] == "/who"
+                assert closed(kept)
+                assert told(used, GET % b"")["path"] == told(one, GET % b"")["path"] == "/who"
+        Running.gate.set()
+        assert answer(busy)[0] == 200
+
+
 def test_one_connection_serves_many_requests_in_order(server: Running) -> None:
     with server.dial(1) as connection:
         for number in range(5):
