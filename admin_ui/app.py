@@ -40,9 +40,10 @@ from admin_ui.visit import Screen, Visit, visit_cookie
 from iam import session
 from iam.context import Agente, House
 from iam.errors import PortariaError
-from iam.http import FORM, BadRequest, Request, pairs, wsgi_request
+from iam.http import FORM, BadRequest, Request, Response, pairs, wsgi_request
 from iam.http.wsgi import answered, failed
-from iam.oauth import interaction
+from iam.journal import Line
+from iam.oauth import interaction, record
 from iam.policy import Policy
 
 SCREENS: tuple[Screen, ...] = (
@@ -126,7 +127,7 @@ def _serve(house: House, env: jinja2.Environment, screen: Screen, **path: str) -
         anonymous = Agente("anonimo", "", address=request.address, user_agent=request.user_agent)
         return answered(erro.page(Visit(house, env, request, anonymous, house.clock()), 400, bad.code))
     if request.method == "POST" and not _genuine(visit):
-        return answered(rascunho.keep(visit, screen) or sair.already(visit) or erro.forged(visit))
+        return answered(rascunho.keep(visit, screen) or sair.already(visit) or _forged(visit, screen))
     if not (screen.public or screen.open) and (stop := entrar.needed(visit)) is not None:
         return answered(stop)
     try:
@@ -176,6 +177,14 @@ def _genuine(visit: Visit) -> bool:
     ours = (settings.issuer, settings.mtls)
     given = visit.form.get("csrf", "")
     return guard.genuine(visit.csrf, given, origin=header("origin"), site=header("sec-fetch-site"), ours=ours)
+
+
+def _forged(visit: Visit, screen: Screen) -> Response:
+    """A form that is not of this session: refused, and counted in the journal under the name of whose browser sent it."""
+    if screen.ato is not None:
+        decision = record.judged(visit.house, frozenset({"formulario_alheio"}), screen.ato, record.HOUSE)
+        visit.house.recorder.note(Line(visit.now, decision, visit.agente))
+    return erro.forged(visit)
 
 
 def _http_error(house: House, env: jinja2.Environment, error: HTTPException) -> werkzeug.Response:

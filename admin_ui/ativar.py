@@ -9,6 +9,7 @@ from __future__ import annotations
 from admin_ui import codigo, entrar, text
 from admin_ui.visit import Screen, Visit
 from iam import session
+from iam.ato import Ato
 from iam.errors import Invalid
 from iam.http import Response
 from iam.login import activation, leave, password, totp
@@ -53,5 +54,5 @@ def _page(visit: Visit, token: str, wrong: Invalid | None = None) -> Response:
 
 SCREENS = (
     Screen("GET", f"{activation.PATH}<token>", abrir, open=True),
-    Screen("POST", f"{activation.PATH}<token>", concluir, open=True),
+    Screen("POST", f"{activation.PATH}<token>", concluir, open=True, ato=Ato.CREDENCIAL_CADASTRAR),
 )

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from admin_ui import entrar, text
 from admin_ui.visit import Screen, Visit
 from iam import session
+from iam.ato import Ato
 from iam.errors import Invalid, PortariaError, Refused
 from iam.http import Response
 from iam.login import enrol
@@ -69,5 +70,5 @@ def letters(seed: str) -> str:
 
 SCREENS = (
     Screen("GET", "/minhas/codigo", oferecer, open=True),
-    Screen("POST", "/minhas/codigo", cadastrar, open=True),
+    Screen("POST", "/minhas/codigo", cadastrar, open=True, ato=Ato.CREDENCIAL_CADASTRAR),
 )

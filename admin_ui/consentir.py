@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from admin_ui import guard
 from admin_ui.visit import Screen, Visit
+from iam.ato import Ato
 from iam.errors import NotFound
 from iam.http import Response
 from iam.oauth import interaction
@@ -36,4 +37,4 @@ def _login(visit: Visit) -> Login:
     return visit.login
 
 
-SCREENS = (Screen("GET", "/consentir", perguntar), Screen("POST", "/consentir", responder))
+SCREENS = (Screen("GET", "/consentir", perguntar), Screen("POST", "/consentir", responder, ato=Ato.TOKEN_EMITIR))

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from admin_ui import guard
 from admin_ui.visit import Screen, Visit
 from iam import session
+from iam.ato import Ato
 from iam.errors import Invalid, NotFound, PortariaError, Refused
 from iam.http import Response, set_cookie
 from iam.login import attempt, enter, password
@@ -171,4 +172,7 @@ def _page(visit: Visit, passo: str, fields: Mapping[str, str], error: PortariaEr
     )
 
 
-SCREENS = (Screen("GET", "/entrar", pagina, open=True), Screen("POST", "/entrar", enviar, open=True))
+SCREENS = (
+    Screen("GET", "/entrar", pagina, open=True),
+    Screen("POST", "/entrar", enviar, open=True, ato=Ato.SESSAO_ABRIR),
+)

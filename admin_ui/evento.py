@@ -273,12 +273,12 @@ def _from_start(visit: Visit) -> Response:
 
 SCREENS = (
     Screen("GET", "/admin/evento", listar),
-    Screen("POST", "/admin/evento", registrar, again="/admin/evento/novo"),
+    Screen("POST", "/admin/evento", registrar, again="/admin/evento/novo", ato=Ato.PESSOA_EVENTO),
     Screen("GET", "/admin/evento/novo", novo),
-    Screen("POST", "/admin/evento/novo", corrigir, again="/admin/evento/novo"),
-    Screen("POST", "/admin/evento/efeito", efeito, again="/admin/evento/novo"),
+    Screen("POST", "/admin/evento/novo", corrigir, again="/admin/evento/novo", ato=Ato.PESSOA_EVENTO),
+    Screen("POST", "/admin/evento/efeito", efeito, again="/admin/evento/novo", ato=Ato.PESSOA_EVENTO),
     Screen("GET", "/admin/evento/efeito", _from_start),
     Screen("GET", "/admin/evento/<id>", ver),
     Screen("GET", "/admin/evento/<id>/recibo", baixar),
-    Screen("POST", "/admin/pendencia/<id>", decidir, again="/admin/evento"),
+    Screen("POST", "/admin/pendencia/<id>", decidir, again="/admin/evento", ato=Ato.PENDENCIA_DECIDIR),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from admin_ui import entrar, guard
 from admin_ui.visit import Screen, Visit
 from iam import session
+from iam.ato import Ato
 from iam.http import Response
 from iam.login import leave
 from iam.oauth import logout
@@ -53,6 +54,6 @@ def encerrar(visit: Visit) -> Response:
 
 SCREENS = (
     Screen("GET", PATH, perguntar, open=True),
-    Screen("POST", PATH, sair, open=True),
-    Screen("POST", "/minhas/sessao", encerrar),
+    Screen("POST", PATH, sair, open=True, ato=Ato.SESSAO_ENCERRAR),
+    Screen("POST", "/minhas/sessao", encerrar, ato=Ato.SESSAO_ENCERRAR),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from admin_ui import entrar, text
 from admin_ui.visit import Screen, Visit
 from iam import session
+from iam.ato import Ato
 from iam.errors import Invalid, PortariaError, Refused
 from iam.http import Response, set_cookie
 from iam.login import change, password
@@ -59,4 +60,4 @@ def _page(visit: Visit, error: PortariaError | None = None) -> Response:
     )
 
 
-SCREENS = (Screen("GET", PATH, oferecer), Screen("POST", PATH, trocar))
+SCREENS = (Screen("GET", PATH, oferecer), Screen("POST", PATH, trocar, ato=Ato.CREDENCIAL_CADASTRAR))

@@ -151,7 +151,7 @@ View = Callable[..., Response]
 @dataclass(frozen=True, slots=True)
 class Screen:
     """One route: method, path (Flask's form) and view. `public` ones need no login and set no cookie;
-    `open` ones need no login. `again` is the page where a form begins anew whose session had ended.
+    `open` ones need no login. `again` is the page where a form begins anew whose session had ended, `ato` what a form asks for.
     """
 
     method: str
@@ -160,3 +160,4 @@ class Screen:
     public: bool = False
     open: bool = False
     again: str = ""
+    ato: Ato | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import quote
 
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -20,9 +21,10 @@ from iam.atos.papel import OPERADOR
 from iam.demo.outsider import Outsider
 from iam.demo.world import OPERATOR, PAPEIS
 from iam.http import Response
+from iam.journal import Filter, find
 from iam.login import password
 from tests.admin_ui.conftest import Tab
-from tests.house import Home, Served
+from tests.house import Home, Served, login
 
 Tabs = Callable[..., Tab]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -109,6 +111,30 @@ def test_a_form_posted_from_another_site_is_refused_even_with_the_token(shared: 
     fields = {"csrf": token[1].decode(), "login": "a", "senha": "b"}
     for header in ({"Origin": "https://outro.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
         assert b"Nada foi feito" in she.form(f"{shared.issuer}/entrar", fields, header).body
+
+
+def test_a_forged_form_is_in_the_journal_under_the_name_of_whose_browser_sent_it(home: Home, served: Served) -> None:
+    she, stranger = login(served).browser, served.outsider()
+    for who, path in ((she, "/sair"), (stranger, "/entrar")):
+        answer = who.form(f"{served.issuer}{path}", {"csrf": "0" * 64}, {"User-Agent": "navegador"})
+        assert answer.status == 403
+    home.house.recorder.flush()
+    with home.house.reading() as db:
+        found = [entry for entry, _ in find(db, Filter(requirement="CASA-16"))]
+        her = pessoa.by_cpf(db, home.person("servidora")["cpf"])
+    assert her is not None
+    assert {(e.ato, e.agente) for e in found} == {
+        ("sessao:encerrar", f"pessoa:{her.id}"),
+        ("sessao:abrir", "anonimo:"),
+    }
+    assert not any(e.allowed for e in found)
+    stations = [orjson.loads(e.payload or b"{}")["estacao"] for e in found]
+    assert {(s["address"], s["user_agent"]) for s in stations} == {("127.0.0.1", "navegador")}
+    assert she.ask("GET", f"{served.issuer}/minhas").status == 200, "the session goes on"
+
+
+def test_every_form_says_what_it_asks_for() -> None:
+    assert [s.path for s in app.SCREENS if (s.method == "POST") != (s.ato is not None)] == []
 
 
 @pytest.mark.parametrize(
