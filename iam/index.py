@@ -19,6 +19,11 @@ HOUSE = "casa"
 MOST = 20
 
 
+def cited(short: str, source: Source) -> str:
+    """`Portaria nº 128/2005-SEFAZ/MT, Art. 13`; a rule of the house has a number only: `regra da casa, CASA-03`."""
+    return f"{source.article}, {source.requirement}" if source.pack == HOUSE else f"{short}, {source.article}"
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """Somebody whom a line allows: the name, and what to be or have, with the article.
@@ -51,7 +56,7 @@ class Line:
         """The reason for the person, in Portuguese, with the article."""
         if not self._user:
             nome = self.nome[:1].upper() + self.nome[1:]
-            self._user = f"{nome}: {'permitido' if self.allow else 'recusado'} ({self.short}, {self.source.article})."
+            self._user = f"{nome}: {'permitido' if self.allow else 'recusado'} ({cited(self.short, self.source)})."
         return self._user
 
     @property

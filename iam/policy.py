@@ -19,7 +19,7 @@ import casbin
 from iam import pack as packs_
 from iam.ato import Ato
 from iam.decision import Decision, Source
-from iam.index import HOUSE, Index, Line, deciding, distinct
+from iam.index import HOUSE, Index, Line, cited, deciding, distinct
 from iam.norm import (
     Article,
     Effect,
@@ -171,7 +171,7 @@ class Policy:
     def decide_effect(self, effect: Effect) -> Decision:
         """The decision of a norm itself: an event has the effect that its line gives, and nobody is asked."""
         quote = self.article(effect.source.requirement).text
-        reason = f"{effect.event}: {quote} ({self.packs[effect.pack].short}, {effect.source.article})"
+        reason = f"{effect.event}: {quote} ({cited(self.packs[effect.pack].short, effect.source)})"
         told = f"{effect.id}: {quote}"
         return Decision(True, Ato.PESSOA_EVENTO, effect.event, effect.source, "", reason, told, (), (effect.source,))
 

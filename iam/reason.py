@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from iam.ato import Ato
 from iam.decision import Source
-from iam.index import Hint, Line
+from iam.index import Hint, Line, cited
 from iam.norm import Funcao, Pack, Perfil, Rule, Sistema, Word, matches
 
 MOST_NAMED = 5
@@ -96,7 +96,7 @@ class Reasons:
     def silence(self, papeis: AbstractSet[str], act: str, obj: str, source: Source, hints: Sequence[Hint]) -> Said:
         """What a no that no line spoke says."""
         pack = self._packs[source.pack]
-        where = f"({pack.short}, {source.article})"
+        where = f"({cited(pack.short, source)})"
         admin = (
             f"silêncio é não: nenhuma linha de `{act}` em `{obj}` vale para {', '.join(sorted(papeis)) or 'ninguém'}; "
             f"{source.requirement}. {pack.articles[source.requirement].text}"

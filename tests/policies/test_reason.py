@@ -112,3 +112,8 @@ def test_no_reason_for_a_person_names_a_page_of_administrators_nor_repeats_what_
                 said = policy.decide(words, act, obj).reason_user
                 assert "/" not in said.replace("128/2005-SEFAZ/MT", "")
                 assert "<" not in said
+
+
+def test_a_rule_of_the_house_is_named_once_and_by_its_number(policy: Policy) -> None:
+    said = policy.decide({"pessoa_autenticada", "senha_incorreta"}, "sessao:abrir", "*").reason_user
+    assert said == "Senha ou usuário incorretos: recusado (regra da casa, CASA-03)."
