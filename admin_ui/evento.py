@@ -28,7 +28,7 @@ from iam.atos.receber import receber
 from iam.atos.recibo import Recibo
 from iam.connector import Evento as Noticia
 from iam.context import Ctx
-from iam.errors import Conflict, Invalid, NotFound, PortariaError
+from iam.errors import Conflict, Invalid, NotFound, PortariaError, Refused
 from iam.http import Response
 from iam.norm import LEGAL_TIME
 from iam.oauth import interaction
@@ -88,7 +88,7 @@ def efeito(visit: Visit) -> Response:
     try:
         told = _read(visit)
         shown = rehearse(visit, told)
-    except (Invalid, Conflict) as wrong:
+    except (Invalid, Conflict, Refused) as wrong:
         return _form(visit, visit.form, wrong)
     if known := _registered(visit):
         return visit.redirect(f"/admin/evento/{known}", feito="repetido")
@@ -101,7 +101,7 @@ def registrar(visit: Visit) -> Response:
         told = _read(visit)
         with visit.begin() as ctx:
             done, _ = receber(ctx, told, papeis=papel.of(ctx))
-    except (Invalid, Conflict) as wrong:
+    except (Invalid, Conflict, Refused) as wrong:
         return _form(visit, visit.form, wrong)
     return visit.redirect(f"/admin/evento/{done.id}", feito="evento")
 
@@ -233,7 +233,13 @@ def _read(visit: Visit) -> Noticia:
 
 
 def _form(visit: Visit, dados: object, wrong: PortariaError | None = None, *, voltou: bool = False) -> Response:
-    """The form, again with what was typed and what is wrong with it; `voltou` when the session had ended meanwhile."""
+    """The form, again with what was typed and what is wrong with it; `voltou` when the session had ended meanwhile.
+
+    A refusal is of what was told, often by a slip of the CPF; who may tell nothing at all sees no form.
+    """
+    if isinstance(wrong, Refused) and not visit.may(Ato.PESSOA_EVENTO):
+        raise wrong
+    no = wrong.decision if isinstance(wrong, Refused) else None
     with visit.house.reading() as db:
         fontes = [(f.id, f"{f.nome} ({f.id})") for f in db.scalars(select(Fonte).order_by(Fonte.nome))]
         orgaos = [(o.id, o.nome) for o in db.scalars(select(Orgao).order_by(Orgao.nome))]
@@ -245,7 +251,8 @@ def _form(visit: Visit, dados: object, wrong: PortariaError | None = None, *, vo
         "evento_novo.html",
         status=wrong.status if wrong else 200,
         dados=dados,
-        erro={_culprit(wrong): text.sentence(wrong.message)} if wrong else {},
+        erro={_culprit(wrong): text.sentence(wrong.message)} if wrong and no is None else {},
+        refused=no,
         fontes=fontes,
         orgaos=orgaos,
         existente=_registered(visit) if isinstance(wrong, Conflict) else "",
