@@ -135,6 +135,26 @@ def test_focus_is_a_dashed_line_of_four_pixels_and_the_first_stop_is_the_skip_li
     assert style == ["dashed", "4px"]
 
 
+def test_without_the_style_sheet_an_icon_is_no_larger_than_a_line_of_text(tab: Tabs) -> None:
+    she = tab(java_script_enabled=True)
+    she.page.route("**/*.css", lambda route: route.abort())
+    she.open("/entrar")
+    heights = she.page.evaluate(
+        "() => [...document.querySelectorAll('svg')].map(e => e.getBoundingClientRect().height)"
+    )
+    assert heights
+    assert max(heights) <= 24
+
+
+def test_paper_shows_the_article_that_the_screen_keeps_folded(tab: Tabs) -> None:
+    he = tab().log_in("cadastrador")
+    he.open("/minhas")
+    folded = he.page.locator("details .norma").first
+    assert folded.is_hidden()
+    he.page.emulate_media(media="print")
+    assert folded.is_visible()
+
+
 def test_the_style_sheet_names_no_other_host() -> None:
     sheet = files("admin_ui").joinpath("static", "portaria.css").read_text("utf-8")
     assert not re.search(r"https?://|//[a-z]", sheet)
