@@ -52,6 +52,7 @@ def _refused(visit: Visit, refused: Refused) -> Response:
         titulo="O certificado não foi aceito",
         texto=text.sentence(refused.message),
         code=refused.code,
+        conselho="",
         decision=refused.decision,
         volta="",
         entrar=f"{visit.house.settings.issuer}/entrar?{urlencode(kept)}".rstrip("?"),

@@ -25,15 +25,30 @@ TITLES = {
 FAULT = ("Erro interno", "Houve uma falha nossa. Ela foi registrada; tente de novo em instantes.")
 
 
+OF_CODE = {
+    "link_invalido": "Este link não vale mais",
+    "sessao_encerrada": "A sua sessão terminou",
+    "formulario_vencido": "Formulário vencido",
+}
+"""What to call an error that is more than its status."""
+
+ADVICE = {
+    "link_invalido": "Já escolheu a senha? Então entre com ela. Se não, peça outro link ao cadastrador do seu órgão."
+}
+"""What a person can do about it."""
+
+
 def page(visit: Visit, status: int, code: str = "", texto: str = "", decision: Decision | None = None) -> Response:
     """The error page of a status, with the message and the article when there are any."""
     titulo, usual = TITLES.get(status, TITLES[400] if status < 500 else FAULT)
+    titulo = OF_CODE.get(code, titulo)
     return visit.page(
         "erro.html",
         status=status,
         titulo=titulo,
         texto=texto or usual,
         code=code,
+        conselho=ADVICE.get(code, ""),
         decision=decision,
         volta=_came_from(visit),
     )

@@ -201,7 +201,12 @@ def test_a_one_time_link_lets_somebody_choose_password_and_authenticator_and_the
     she.page.fill("#codigo", totp.code(seed, shared.home.clock()))
     she.page.click("#entrar")
     assert she.page.url.endswith("/minhas")
-    assert she.open(path) == 404, "good once"
+    again = tab()
+    assert again.open(path) == 404, "good once"
+    assert "Este link não vale mais" in again.page.locator("h1").inner_text()
+    assert "peça outro link ao cadastrador" in again.text()
+    again.page.locator("#main-content").get_by_role("link", name="Entrar").click()
+    assert again.page.url.endswith("/entrar")
 
 
 def test_a_new_authenticator_replaces_the_old_one_and_ends_every_session(tab: Tabs, shared: Served) -> None:
