@@ -187,10 +187,15 @@ def _rows(raw: bytes, shape: Kind) -> Iterator[tuple[int, Mapping[str, str] | st
     if "\0" in text:
         raise Invalid("o arquivo tem um caractere NUL", code="arquivo")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = tuple(next(reader, ()))
+    try:
+        header = tuple(next(reader, ()))
+    except csv.Error:
+        header = ()
     if header not in shape.headers:
         expected = ",".join(shape.headers[0])
-        raise Invalid(f"o cabeçalho deve ser exatamente `{expected}`", code="cabecalho", field="cabecalho")
+        semicolons = len(header) == 1 and ";" in header[0]
+        hint = "; este arquivo separa os campos por ponto e vírgula: salve-o com vírgulas" if semicolons else ""
+        raise Invalid(f"o cabeçalho deve ser exatamente `{expected}`{hint}", code="cabecalho", field="cabecalho")
     return _fields(reader, shape, header)
 
 

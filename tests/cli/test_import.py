@@ -302,20 +302,23 @@ def test_a_right_that_was_cut_does_not_come_back_with_another_end(filled: Portar
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "told"),
     [
-        b"",
-        b"cpf;nome;login;email\n",
-        b"nome,cpf,login,email\n",
-        b"cpf,nome,login,email\nx\xff\n",
-        b"cpf,nome,login,email\n\x00\n",
+        (b"", "cabeçalho"),
+        (b"cpf;nome;login;email\n", "ponto e vírgula"),
+        (b"nome,cpf,login,email\n", "cabeçalho"),
+        (b'"cpf"x,nome,login,email\n', "cabeçalho"),
+        (b"x" * 200_000, "cabeçalho"),
+        (b"cpf,nome,login,email\nx\xff\n", "linha 2: o arquivo deve ser UTF-8"),
+        (b"cpf,nome,login,email\n\x00\n", "NUL"),
     ],
+    ids=["empty", "semicolons", "order", "quote", "long", "encoding", "nul"],
 )
-def test_a_file_of_another_form_is_refused_whole(installed: Portaria, content: bytes) -> None:
+def test_a_file_of_another_form_is_refused_whole(installed: Portaria, content: bytes, told: str) -> None:
     file = installed.data.parent / "x.csv"
     file.write_bytes(content)
     before = installed.state()
-    installed.fails("import", "pessoas", file)
+    assert told in installed.fails("import", "pessoas", file)
     assert installed.state() == before
     installed.fails("import", "pessoas", installed.data.parent / "nao-ha.csv")
 
