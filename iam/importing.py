@@ -72,7 +72,7 @@ def load(
 ) -> list[Line]:
     """Imports a file, or with ``dry_run`` shows what that would do and changes nothing at all.
 
-    ``progress`` is told how many lines are done, each time that they are so for good.
+    ``progress`` is told how many lines are done: each time that they are so for good, or have been tried.
     ``origem`` is what each row will say it came from; the file's name and digest by default. Raises Invalid when the file as
     a whole cannot be read, Refused when the policy does not let this be done.
     """
@@ -84,7 +84,10 @@ def load(
     done: list[Line] = []
     if dry_run:
         with batch.undone(house, agente) as ctx:
-            return _lines(ctx, rows, apply, [])
+            while chunk := list(islice(rows, CHUNK)):
+                done += _lines(ctx, chunk, apply, [])
+                progress(len(done))
+        return done
     while chunk := list(islice(rows, CHUNK)):
         refused: list[Refused] = []
         with house.begin(agente) as ctx:

@@ -86,7 +86,9 @@ def test_a_cut_commits_while_rights_are_being_tried(
     line = f"{somebody.cpf},{tie.orgao},,mt-cta,mt-consulta,,,,Processo 1"
     file = tmp_path / "concessoes.csv"
     file.write_text(f"{HEADER}\n{line}\n{line}\n{line.replace('mt-cta', 'nenhum')}\n", "utf-8")
-    lines = importing.load(home.house, OPERATOR, "concessoes", file, dry_run=True)
+    told: list[int] = []
+    lines = importing.load(home.house, OPERATOR, "concessoes", file, dry_run=True, progress=told.append)
+    assert told == [len(lines)], "who waits sees how far it is"
     assert cuts == [True]
     assert [line.result for line in lines] == ["aplicada", "inalterada", "rejeitada"]
     assert held(home) == 0
