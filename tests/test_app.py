@@ -50,7 +50,6 @@ def test_a_protocol_is_switched_off_by_a_setting_and_the_change_is_logged(tmp_pa
     data = tmp_path / "data"
     home = make(data, f"sqlite:///{data / 'portaria.db'}", TLS_VERSIONS="TLSv1.3")
     context = ssl.create_default_context(cafile=str(data / "ca.pem"))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     with serving(home):
         address = ("localhost", home.house.settings.port)
         with socket.create_connection(address) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
@@ -126,7 +125,6 @@ def test_those_who_dawdle_over_a_request_or_an_answer_keep_nobody_waiting(shared
 def connection(served: Served, *, receive: int | None = None) -> ssl.SSLSocket:
     """A TLS connection of somebody who speaks byte by byte; `receive` is how little they take in."""
     context = ssl.create_default_context(cafile=str(served.home.data / "ca.pem"))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     raw = socket.socket()
     if receive is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)

@@ -171,7 +171,6 @@ def test_an_offline_token_of_before_does_not_live_again_with_a_new_concessao(ser
 
 def test_who_dawdles_over_a_body_keeps_nobody_waiting(served: Served) -> None:
     context = ssl.create_default_context(cafile=str(served.home.data / "ca.pem"))
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     head = b"POST /api/pessoa/evento HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
     slow = []
     for _ in range(24):
