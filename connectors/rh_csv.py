@@ -87,15 +87,7 @@ class RhCsv:
         number = 0
         for number, raw in _lines(stream):
             if number == 1:
-                header = (
-                    None
-                    if raw is None
-                    else raw.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "replace")
-                )
-                if header != ",".join(COLUMNS):
-                    raise Invalid(
-                        f"o cabeçalho deve ser exatamente `{','.join(COLUMNS)}`", code="cabecalho", field="cabecalho"
-                    )
+                _check_header(raw or b"")
             elif raw is None:
                 yield number, Rejected(number, f"linha maior que {LONGEST} bytes")
             elif raw.strip():
@@ -109,7 +101,7 @@ class RhCsv:
         try:
             fields = next(csv.reader([raw.decode("utf-8").rstrip("\r\n")], strict=True))
         except UnicodeDecodeError as error:
-            return Rejected(number, f"não é UTF-8 (byte {error.start + 1})")
+            return Rejected(number, f"não é UTF-8 (byte {error.start + 1}); na planilha, salve como «CSV UTF-8»")
         except (csv.Error, StopIteration):
             return Rejected(number, "aspas sem par ou fora do lugar")
         if len(fields) != len(COLUMNS):
@@ -129,6 +121,18 @@ class RhCsv:
             return Rejected(number, "`data_efeito` deve ser uma data AAAA-MM-DD, ou um instante com fuso (ISO 8601)")
         cpf = values.pop("cpf").replace(".", "").replace("-", "")
         return Evento(fonte=self._fonte, cpf=cpf, **{**values, "data_efeito": moment})  # type: ignore[arg-type]
+
+
+def _check_header(raw: bytes) -> None:
+    try:
+        header = next(csv.reader([raw.decode("utf-8-sig").rstrip("\r\n")], strict=True), [])
+    except (UnicodeDecodeError, csv.Error):
+        header = []
+    if tuple(header) != COLUMNS:
+        semicolons = len(header) == 1 and ";" in header[0]
+        hint = "; este arquivo separa os campos por ponto e vírgula: salve-o com vírgulas" if semicolons else ""
+        said = f"o cabeçalho deve ser exatamente `{','.join(COLUMNS)}`{hint}"
+        raise Invalid(said, code="cabecalho", field="cabecalho")
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:

@@ -68,7 +68,7 @@ def load(
         with path.open("rb") as stream:
             told = reader.read(stream)
             if dry_run:
-                return _shown(house, agente, told)
+                return _shown(house, agente, told, progress)
             done: list[Line] = []
             for number, said in told:
                 done.append(_taken(house, agente, number, said))
@@ -98,11 +98,15 @@ def _taken(house: House, agente: Agente, number: int, said: Noticia | Rejected) 
         )
 
 
-def _shown(house: House, agente: Agente, told: Iterator[tuple[int, Noticia | Rejected]]) -> list[Line]:
+def _shown(
+    house: House, agente: Agente, told: Iterator[tuple[int, Noticia | Rejected]], progress: Callable[[int], None]
+) -> list[Line]:
     done: list[Line] = []
     undone: set[str] = set()
     with batch.undone(house, agente) as ctx:
         for number, said in told:
+            if done and len(done) % TURN == 0:
+                progress(len(done))
             if isinstance(said, Rejected):
                 done.append(Line(number, REJEITADA, said.reason))
                 continue

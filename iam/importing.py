@@ -186,7 +186,9 @@ def _rows(raw: bytes, shape: Kind) -> Iterator[tuple[int, Mapping[str, str] | st
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise Invalid(f"linha {line}: o arquivo deve ser UTF-8", code="arquivo") from error
+        raise Invalid(
+            f"linha {line}: o arquivo deve ser UTF-8; na planilha, salve como «CSV UTF-8»", code="arquivo"
+        ) from error
     if "\0" in text:
         raise Invalid("o arquivo tem um caractere NUL", code="arquivo")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)

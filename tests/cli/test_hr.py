@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from iam import hr
+from iam.demo.world import OPERATOR
 from tests.cli.conftest import Portaria
 from tests.house import Home
 
@@ -32,6 +36,15 @@ def test_a_dry_run_names_what_would_fall_and_changes_nothing(world: tuple[Portar
     assert portaria("hr", "import", file, "--fonte", "rh-sefaz-mt").status == 0
     again = portaria("hr", "import", file, "--fonte", "rh-sefaz-mt", "--dry-run", "--json")
     assert all(line["recibo"].startswith("/api/recibo/") for line in again.told["lines"])
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_who_waits_for_a_long_file_sees_how_far_it_is(home: Home, tmp_path: Path, dry_run: bool) -> None:
+    file, told = tmp_path / "rh.csv", list[int]()
+    file.write_text(f"{HEADER}\n" + "1,123,,,x,2026-01-05,,,\n" * (2 * hr.TURN + 1), "utf-8")
+    lines = hr.load(home.house, OPERATOR, file, "rh-sefaz-mt", dry_run=dry_run, progress=told.append)
+    assert len(lines) == 2 * hr.TURN + 1
+    assert told == [hr.TURN, 2 * hr.TURN]
 
 
 def test_good_lines_are_applied_bad_ones_told_and_the_file_may_be_given_again(world: tuple[Portaria, Home]) -> None:

@@ -116,8 +116,20 @@ def test_the_mark_of_excel_and_blank_lines_are_no_matter(source: RhCsv) -> None:
     assert len(read(source, "\ufeff" + HEADER + "\n" + GOOD + "\n  \n" + GOOD.rstrip())) == 2
 
 
+def test_a_header_may_be_quoted_as_any_field_may(source: RhCsv) -> None:
+    """RFC 4180 section 2.5: each field may or may not be enclosed in double quotes."""
+    quoted = ",".join(f'"{name}"' for name in HEADER.strip().split(","))
+    assert len(read(source, f"{quoted}\r\n{GOOD}")) == 1
+
+
+def test_semicolons_are_named_as_the_cause(source: RhCsv) -> None:
+    with pytest.raises(Invalid, match="ponto e vírgula"):
+        read(source, HEADER.replace(",", ";"))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "\n", HEADER.replace(",", ";"), "numero,cpf\n", HEADER.upper(), GOOD, "x" * 50000, "\0"]
+    "text",
+    ["", "\n", HEADER.replace(",", ";"), "numero,cpf\n", HEADER.upper(), GOOD, "x" * 50000, "\0", '"numero"x,cpf'],
 )
 def test_a_file_of_another_kind_is_refused_whole(source: RhCsv, text: str) -> None:
     with pytest.raises(Invalid, match="cabeçalho"):
