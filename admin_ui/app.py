@@ -39,6 +39,7 @@ from admin_ui import (
 from admin_ui.visit import Screen, Visit, visit_cookie
 from iam import session
 from iam.context import Agente, House
+from iam.db import away
 from iam.errors import PortariaError
 from iam.http import FORM, BadRequest, Request, Response, pairs, wsgi_request
 from iam.http.wsgi import answered, failed
@@ -194,6 +195,7 @@ def _http_error(house: House, env: jinja2.Environment, error: HTTPException) -> 
     if status >= 500:
         cause = getattr(error, "original_exception", None)
         log.error("defect at %s %s", incoming.method, incoming.endpoint, exc_info=cause)
+        status = 503 if away(cause) else status
     request = wsgi_request(incoming.environ, b"")
     visit = Visit(house, env, request, Agente("anonimo", ""), house.clock())
     return failed(error, erro.page(visit, status))

@@ -29,7 +29,7 @@ from iam.ato import Ato
 from iam.atos.papel import CASA, OPERADOR
 from iam.config import Settings, Unsafe
 from iam.context import Agente, House
-from iam.db import Database
+from iam.db import Database, away
 from iam.http import ASGI, Disconnected, Receive, Request, Response, Scope, Send, receive_request, send_response
 from iam.icp_brasil import crl, truststore
 from iam.icp_brasil.chain import Trust
@@ -143,8 +143,10 @@ async def _answer(house: House, handler: Handler, request: Request) -> Response:
     try:
         answer = handler(house, request)
         return await answer if inspect.isawaitable(answer) else answer
-    except Exception:  # the edge: a defect is logged whole and told in one word
+    except Exception as error:  # the edge: a defect is logged whole and told in one word
         log.exception("%s %s failed", request.method, request.path)
+        if away(error):
+            return Response.json(503, {"error": "temporarily_unavailable"})
         return Response.json(500, {"error": "server_error"})
 
 
@@ -182,15 +184,15 @@ def owning(data: Path) -> Iterator[None]:
 def run(house: House, ready: Callable[[], None] = lambda: None, stop: threading.Event | None = None) -> None:
     """Serves until interrupted, or until ``stop`` is set from another thread. ``ready`` is called once everything listens."""
     announce(house)
-    gc.collect()
-    gc.freeze()  # the norms stay: to look through them again would stop every answer for a moment
     uvloop.run(_run(house, ready, stop))
 
 
 async def _run(house: House, ready: Callable[[], None], stop: threading.Event | None) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    if stop is None:
+    if stop is None:  # the process is ours alone
+        gc.collect()
+        gc.freeze()  # the norms stay: to look through them again would stop every answer for a moment
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, ended.set)
     else:

@@ -8,6 +8,7 @@ when a session was last used, what nobody can redeem any more) are named in a ho
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import ClassVar, dataclass_transform
 
+import psycopg
 from sqlalchemy import (
     CheckConstraint,
     Connection,
@@ -31,7 +33,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InternalError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, MappedAsDataclass, Session, mapped_column, relationship
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
@@ -103,6 +106,17 @@ def unique_while(name: str, column: str, condition: str) -> Index:
     return Index(name, column, unique=True, sqlite_where=where, postgresql_where=where)
 
 
+def away(error: BaseException | None) -> bool:
+    """Whether the database does not answer, or takes nothing just now: the same request may succeed later."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, (InterfaceError, InternalError, OperationalError, PoolTimeout, *DRIVERS))
+
+
+DRIVERS = (sqlite3.OperationalError, psycopg.InterfaceError, psycopg.OperationalError)
+"""What comes as the driver said it, where the hot path asks without SQLAlchemy."""
+
+
 class Database:
     """One engine, and the lock that orders writers where the database is embedded."""
 
@@ -137,8 +151,8 @@ class Database:
         try:
             with self.turn(), Session(self.engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        except (OperationalError, InternalError):
-            self.failing = True
+        except SQLAlchemyError as error:
+            self.failing = self.failing or away(error)
             raise
         self.failing = False
 

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from iam import operation, worker
+from iam import operation, session, worker
 from iam.app import close
 from iam.ato import Ato
 from iam.atos.papel import CASA, SERVICE, WORKER
@@ -21,7 +21,7 @@ from iam.db import Database
 from iam.errors import Unavailable
 from iam.http import Request, Response
 from iam.journal import Line
-from tests.house import Home, Served, make
+from tests.house import Home, Served, make, serving
 
 
 def test_a_served_house_is_alive_and_ready(shared: Served) -> None:
@@ -87,6 +87,27 @@ def test_without_its_database_the_house_is_alive_but_not_ready(tmp_path: Path) -
     ready = asyncio.run(operation.readyz(house, Request("GET", "/readyz")))
     assert (ready.status, ready.body) == (503, b"database\n")
     close(house)
+
+
+def test_without_its_database_every_edge_says_that_it_may_be_asked_again(tmp_path: Path) -> None:
+    home = make(tmp_path / "data", f"sqlite:///{tmp_path / 'portaria.db'}")
+    with serving(home) as served:
+        stranger, machine, auditor = served.outsider(), served.outsider("pdp"), served.outsider("auditoria")
+        asked = {"token": served.token("sefaz-mt"), "client_id": str(home.world.clients["pdp"]["client_id"])}
+        header = {"Authorization": f"Bearer {served.token('auditoria', 'diario')}"}
+        assert machine.form(f"{served.mtls}/oauth/introspect", asked).json()["active"] is True
+        home.house.database.engine.dispose()
+        (tmp_path / "portaria.db").unlink()
+
+        answer = machine.form(f"{served.mtls}/oauth/introspect", asked)
+        assert (answer.status, answer.json()) == (503, {"error": "temporarily_unavailable"})
+        answer = auditor.ask("GET", f"{served.mtls}/api/diario", headers=header)
+        assert (answer.status, answer.json()["code"]) == (503, "indisponivel")
+        for path in ("/entrar", "/minhas"):
+            answer = stranger.ask("GET", f"{served.issuer}{path}", headers={"Cookie": f"{session.COOKIE}=x"})
+            assert answer.status == 503, path
+            assert "Serviço indisponível" in answer.body.decode()
+    close(home.house)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from iam.api import catalogo, concessao, diario, evento, openapi, problem, recibo, requisito
 from iam.api.call import Call, Endpoint
 from iam.context import House
+from iam.db import away
 from iam.http import wsgi_request
 from iam.http.wsgi import answered, failed
 
@@ -61,6 +62,6 @@ def _http_error(error: HTTPException) -> werkzeug.Response:
 
 
 def _defect(error: Exception) -> werkzeug.Response:
-    """What nobody foresaw: whole in the log, one word in the answer."""
+    """What nobody foresaw, or a database that is away: whole in the log, one word in the answer."""
     log.error("defect at %s %s", flask.request.method, flask.request.path, exc_info=error)
-    return answered(problem.plain(500))
+    return answered(problem.plain(503 if away(error) else 500))

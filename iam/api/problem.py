@@ -6,12 +6,10 @@ refusal names ``norma``, ``requisito`` and ``artigo`` and what would have to be 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 
 from iam.api.call import Call
 from iam.decision import Decision
@@ -20,7 +18,6 @@ from iam.http import JSON, BadRequest, Response
 from iam.oauth import record
 from iam.oauth.errors import Denied, challenge
 
-log = logging.getLogger("portaria.api")
 CODES = {
     404: ("nao_encontrado", "Não há nada neste endereço; os que existem estão em /api/openapi.json."),
     405: ("metodo_nao_permitido", "Este endereço não aceita o método; o cabeçalho Allow diz quais aceita."),
@@ -42,10 +39,6 @@ def guarded(call: Call, view: Callable[[], Response]) -> Response:
         return of(error)
     except IntegrityError:
         return Response.problem(409, "conflito", "o pedido contradiz o que já está registrado")
-    except SQLAlchemyError as error:
-        log.exception("%s %s: the database failed", call.request.method, call.request.path)
-        away = isinstance(error, OperationalError | InternalError | PoolTimeout)
-        return plain(503 if away or (isinstance(error, DBAPIError) and error.connection_invalidated) else 500)
 
 
 def of(error: PortariaError) -> Response:
