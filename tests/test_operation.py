@@ -21,7 +21,8 @@ from iam.db import Database
 from iam.errors import Unavailable
 from iam.http import Request, Response
 from iam.journal import Line
-from tests.house import Home, Served, make, serving
+from iam.login import totp
+from tests.house import Home, Served, login, make, refresh, serving
 
 
 def test_a_served_house_is_alive_and_ready(shared: Served) -> None:
@@ -151,3 +152,21 @@ def test_a_database_that_takes_nothing_is_told_until_it_does(home: Home) -> None
         assert ready() == (503, b"database cannot be written\n")
     worker.sweep(home.house)
     assert ready() == (200, b"ok\n")
+
+
+def test_whoever_asks_while_the_database_takes_nothing_hears_to_come_back_and_then_succeeds(
+    home: Home, served: Served
+) -> None:
+    account, browser, who = login(served), served.outsider(), home.person("gestor")
+    page = browser.ask("GET", f"{served.issuer}/entrar")
+    page = browser.submit(page, "entrar", {"login": str(who["login"]), "senha": str(who["password"])})
+    page = browser.browse(page, stop="http://")
+    with held_by_another(home.house.database):
+        answer = refresh(served, account)
+        assert (answer.status, answer.json()["error"]) == (503, "temporarily_unavailable")
+        screen = browser.submit(page, "entrar", {"codigo": totp.code(who["totp"], home.clock())})
+        assert screen.status == 503
+        assert "Serviço indisponível" in screen.body.decode()
+    assert refresh(served, account).status == 200, "the refresh token was not used up"
+    home.clock.move(seconds=31)  # a code may have been used up, as each is good once
+    assert browser.submit(page, "entrar", {"codigo": totp.code(who["totp"], home.clock())}).status == 303
