@@ -25,8 +25,8 @@ from iam.atos.orgao import Orgao
 from iam.context import Ctx
 from iam.errors import Invalid
 from iam.http import Response
-from iam.journal import Filter
 from iam.norm import LEGAL_TIME
+from iam.search import Filter
 
 MOST = 50
 FIELDS = ("pessoa", "como", "sistema", "requisito", "ato", "resultado", "de", "ate")

@@ -24,7 +24,7 @@ import uvloop
 from a2wsgi import WSGIMiddleware
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from iam import journal, migrations, plugins, revocation
+from iam import migrations, plugins, revocation, search
 from iam.ato import Ato
 from iam.atos.papel import CASA, OPERADOR
 from iam.config import Settings, Unsafe
@@ -86,7 +86,7 @@ def announce(house: House) -> None:
     """Journals which authorities are believed and which TLS versions are spoken, when that is new (COTEC62-1-2-IV)."""
     stated: dict[str, JSON] = {"confianca": house.trust.version, "tls": list(house.settings.tls_versions)}
     with house.reading() as db:
-        known = journal.find(db, journal.Filter(ato=Ato.CONFIANCA_ALTERAR), most=1)
+        known = search.find(db, search.Filter(ato=Ato.CONFIANCA_ALTERAR), most=1)
     if known and known[0][0].payload and all(json.loads(known[0][0].payload).get(k) == v for k, v in stated.items()):
         return
     with house.begin(OPERATOR) as ctx:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iam import doctor, journal
+from iam import doctor, search
 from iam.app import announce, close, open_house, owning
 from iam.config import Unsafe
 from iam.icp_brasil.sample import Authority
@@ -21,7 +21,7 @@ from tests.house import Home, Served, make, serving
 
 def stated(home: Home) -> list[dict[str, object]]:
     with home.house.reading() as db:
-        found = journal.find(db, journal.Filter(ato="confianca:alterar"))
+        found = search.find(db, search.Filter(ato="confianca:alterar"))
     return [json.loads(entry.payload or b"{}") for entry, _ in found]
 
 

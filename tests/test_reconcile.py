@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.ldap_wire import Wire
-from iam import journal, outbox, plugins, worker
+from iam import outbox, plugins, search, worker
 from iam.ato import Ato
 from iam.atos import concessao, pessoa, recibo, vinculo
 from iam.atos.conceder import conceder
@@ -275,7 +275,7 @@ def test_what_the_directory_does_after_everybody_gave_up_on_it_is_found_and_undo
         assert locked(root, entry)
         with home.house.reading() as db:
             (after,) = recibo.destinos(db, id)
-            (line, _), *_ = journal.find(db, journal.Filter(pessoa=id_of(home), ato=Ato.CONTA_AJUSTAR))
+            (line, _), *_ = search.find(db, search.Filter(pessoa=id_of(home), ato=Ato.CONTA_AJUSTAR))
         assert (after.estado, after.visto_em) == ("visto", before.visto_em), "it says when she was seen to be out"
         assert b"Disable()" in (line.payload or b"")
 

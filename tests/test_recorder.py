@@ -13,14 +13,15 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from iam import journal, recorder, tally
+from iam import journal, recorder, search, tally
 from iam.ato import Ato
 from iam.atos import sujeito
 from iam.atos.sujeito import Sujeito
 from iam.demo.world import OPERATOR
 from iam.errors import Unavailable
-from iam.journal import Agente, Filter, Line
+from iam.journal import Agente, Line
 from iam.recorder import Guard, Stale
+from iam.search import Filter
 from tests.house import Home
 
 
@@ -43,7 +44,7 @@ def test_a_line_is_on_disk_when_its_future_ends(home: Home) -> None:
 
     asyncio.run(many())
     with home.house.reading() as db:
-        found = journal.find(db, Filter(ato="token:emitir"), most=500)
+        found = search.find(db, Filter(ato="token:emitir"), most=500)
     assert {entry.jti for entry, _ in found} == {f"jti-{n}" for n in range(200)}
 
 
@@ -55,7 +56,7 @@ def test_more_lines_than_one_statement_holds_are_all_on_disk(home: Home) -> None
 
     asyncio.run(at_once())
     with home.house.reading() as db:
-        found = journal.find(db, Filter(ato="token:emitir"), most=2 * many)
+        found = search.find(db, Filter(ato="token:emitir"), most=2 * many)
     assert sorted(str(entry.jti) for entry, _ in found) == sorted(f"jti-{n}" for n in range(many))
 
 
@@ -72,7 +73,7 @@ def test_a_line_computed_from_an_older_epoch_or_version_is_refused_and_its_neigh
     assert isinstance(first, Stale)
     assert second is None
     with home.house.reading() as db:
-        assert [e.jti for e, _ in journal.find(db, Filter(ato="token:emitir"))] == ["sefaz-sp"]
+        assert [e.jti for e, _ in search.find(db, Filter(ato="token:emitir"))] == ["sefaz-sp"]
 
 
 def test_no_line_passes_once_the_act_that_raises_the_epoch_has_committed(home: Home) -> None:
@@ -111,7 +112,7 @@ def stranger(address: str = "203.0.113.9", claimed: str = "") -> Agente:
 def refusals(home: Home) -> list[dict[str, Any]]:
     """The payloads of what strangers were refused, oldest first."""
     with home.house.reading() as db:
-        found = journal.find(db, Filter(agente="anonimo:"), most=5000)
+        found = search.find(db, Filter(agente="anonimo:"), most=5000)
     assert all(not entry.allowed and entry.requirement for entry, _ in found)
     return [orjson.loads(entry.payload or b"{}") for entry, _ in reversed(found)]
 
@@ -191,7 +192,7 @@ def test_refusals_for_another_reason_from_another_network_or_about_another_perso
     lines = refusals(home)
     assert total(lines) == 21
     with home.house.reading() as db:
-        about = [e.pessoa for e, _ in journal.find(db, Filter(agente="anonimo:"))]
+        about = [e.pessoa for e, _ in search.find(db, Filter(agente="anonimo:"))]
     assert {"a", "b", None} == set(about)
     last = {str(found["estacao"]["address"]) for found in lines}
     assert len(last) <= 4
@@ -280,7 +281,7 @@ def test_when_too_much_waits_threads_wait_their_turn_and_the_event_loop_is_told_
         list(pool.map(lambda n: home.house.recorder.write(line(home, jti=f"thread-{n}")), range(100)))
     given += [f"thread-{n}" for n in range(100)]
     with home.house.reading() as db:
-        written = [entry.jti for entry, _ in journal.find(db, Filter(ato="token:emitir"), most=500)]
+        written = [entry.jti for entry, _ in search.find(db, Filter(ato="token:emitir"), most=500)]
     assert sorted(written, key=str) == sorted(given), "all that was given out, and nothing else"
 
 
@@ -289,7 +290,7 @@ def test_every_line_names_operation_user_workstation_and_moment(home: Home) -> N
     who = Agente("pessoa", "abc", "Ana", "10.0.0.7", "Firefox", "app-mt-ipva", "sessao-1", "thumb")
     home.house.recorder.write(line(home, who))
     with home.house.reading() as db:
-        ((entry, _),) = journal.find(db, Filter(agente="pessoa:abc"))
+        ((entry, _),) = search.find(db, Filter(agente="pessoa:abc"))
     station = orjson.loads(entry.payload or b"{}")["estacao"]
     assert (entry.ato, entry.agente) == ("token:emitir", "pessoa:abc")
     assert entry.at.tzinfo is not None
@@ -310,4 +311,4 @@ def test_a_line_that_cannot_be_written_fails_alone_and_the_writer_lives(home: Ho
         home.house.recorder.write(bad)
     home.house.recorder.write(good)
     with home.house.reading() as db:
-        assert [e.jti for e, _ in journal.find(db, Filter(ato="token:emitir"))] == ["boa"]
+        assert [e.jti for e, _ in search.find(db, Filter(ato="token:emitir"))] == ["boa"]

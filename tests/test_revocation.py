@@ -20,7 +20,7 @@ from iam.icp_brasil import chain
 from iam.icp_brasil.sample import Authority
 from iam.worker import Worker
 from tests.house import Home
-from tests.test_journal import plans
+from tests.test_search import plans
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from iam import doctor, inventory, journal, outbox, reconcile, setback, worker
+from iam import doctor, inventory, outbox, reconcile, search, setback, worker
 from iam.atos import concessao, evento, pessoa, recibo, sujeito, vinculo
 from iam.atos.client import Client
 from iam.atos.papel import OPERADOR
@@ -26,7 +26,7 @@ from iam.oauth.tables import Interaction
 from tests.house import Home
 from tests.outage import Outage, account_of, cut, id_of, marks, seen, settled
 from tests.overlap import commits
-from tests.test_journal import plans
+from tests.test_search import plans
 
 
 def test_what_time_ended_is_found_by_the_sweep(home: Home, outage: Outage) -> None:
@@ -175,8 +175,8 @@ def test_what_the_system_does_by_itself_is_in_the_journal_with_the_service_ident
     worker.due_events(home.house)
     worker.once(home.house, "diretorio")
     with home.house.reading() as db:
-        adjusted = journal.find(db, journal.Filter(ato="conta:ajustar"))
-        expired = journal.find(db, journal.Filter(ato="pessoa:evento", agente="sistema:worker"))
+        adjusted = search.find(db, search.Filter(ato="conta:ajustar"))
+        expired = search.find(db, search.Filter(ato="pessoa:evento", agente="sistema:worker"))
     assert len(expired) == 1
     assert expired[0][0].requirement == "MT128-13.4"
     assert adjusted
@@ -361,7 +361,7 @@ def test_accounts_that_belong_to_nobody_are_told_and_left_alone(home: Home, outa
     assert inventory.take(home.house, "diretorio") == 1
     with home.house.reading() as db:
         (found,) = inventory.latest(db)
-        told = journal.find(db, journal.Filter(ato="conta:ajustar"), most=1)
+        told = search.find(db, search.Filter(ato="conta:ajustar"), most=1)
     assert (found.strays, found.examples) == (1, ["fantasma"])
     assert b"fantasma" in (told[0][0].payload or b"")
     ghost = outage.observe("fantasma")

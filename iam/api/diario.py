@@ -20,7 +20,7 @@ from iam.atos import diario, pessoa
 from iam.atos.diario import Lancamento
 from iam.errors import Invalid
 from iam.http import JSON, Response
-from iam.journal import Filter
+from iam.search import Filter
 
 SCOPE = "diario"
 MOST, USUAL = 500, 50

@@ -13,14 +13,15 @@ from datetime import datetime
 import orjson
 from sqlalchemy import select
 
-from iam import journal
+from iam import search
 from iam.ato import Ato
 from iam.atos import papel
 from iam.atos.client import Client
 from iam.atos.pessoa import Pessoa
 from iam.context import Ctx
 from iam.decision import Source
-from iam.journal import JSON, Entry, Filter
+from iam.journal import JSON, Entry
+from iam.search import Filter
 
 UNKNOWN = "desconhecida"
 OWN = ("estacao", "fontes", "motivo", "n", "vezes")
@@ -54,7 +55,7 @@ def ler(
 ) -> list[Lancamento]:
     """Up to ``most`` entries older than the entry ``before``, newest first. Raises Refused for who may not read."""
     decision = ctx.require(Ato.DIARIO_LER, papel.CASA, papeis)
-    rows = journal.find(ctx.db, wanted, before=before, most=most)
+    rows = search.find(ctx.db, wanted, before=before, most=most)
     known = names(ctx, [e.agente for e, _ in rows] + [f"pessoa:{e.pessoa}" for e, _ in rows if e.pessoa])
     asked: dict[str, JSON] = {name: str(value) for name, value in asdict(wanted).items() if value not in ("", None)}
     # The header stays for ever: only what exists here goes there, and who nobody is here is not repeated anywhere.

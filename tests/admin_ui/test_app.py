@@ -21,8 +21,8 @@ from iam.atos.papel import OPERADOR
 from iam.demo.outsider import Outsider
 from iam.demo.world import OPERATOR, PAPEIS
 from iam.http import Response
-from iam.journal import Filter, find
 from iam.login import password
+from iam.search import Filter, find
 from tests.admin_ui.conftest import Tab
 from tests.house import Home, Served, login
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from iam import search
 from iam.atos import fonte, pendencia, pessoa, recibo, vinculo
 from iam.atos.conceder import conceder
 from iam.atos.desfazer import desfazer
@@ -150,10 +151,9 @@ def test_a_source_may_not_report_about_others_people(home: Home) -> None:
 def test_who_may_not_report_is_refused_and_the_refusal_is_recorded(home: Home) -> None:
     with pytest.raises(Refused):
         receive(home, noticia(home, "desligamento"), papeis=frozenset({"pessoa_autenticada"}))
-    from iam import journal
 
     with home.house.reading() as db:
-        entries = journal.find(db, journal.Filter(ato="pessoa:evento", allowed=False))
+        entries = search.find(db, search.Filter(ato="pessoa:evento", allowed=False))
         assert len(entries) == 1
         assert entries[0][0].requirement
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given as generated
 from hypothesis import strategies as st
 
-from iam import journal
+from iam import search
 from iam.atos import concessao, fonte, papel, pessoa, vinculo
 from iam.atos.conceder import conceder, revogar
 from iam.atos.evento import ENCERRAR, SUSPENDER, VOLTAR
@@ -216,7 +216,7 @@ def test_a_cadastrador_of_one_unit_ends_nobodys_tie_elsewhere_though_she_once_wo
     assert refused.value.decision.act == "pessoa:evento"
     assert state(home)[1] == ("ativo", "encerrado") or state(home)[1] == ("encerrado", "ativo")
     with home.house.reading() as db:
-        about = [entry.pessoa for entry, _ in journal.find(db, journal.Filter(ato="pessoa:evento", allowed=False))]
+        about = [entry.pessoa for entry, _ in search.find(db, search.Filter(ato="pessoa:evento", allowed=False))]
         somebody = pessoa.by_cpf(db, cpf)
         assert somebody is not None
         assert about == [somebody.id], "the refusal is found under the person it was about"

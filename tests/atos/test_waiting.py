@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from iam import journal, pack, session
+from iam import pack, search, session
 from iam.atos import pendencia, pessoa, recibo, vinculo
 from iam.atos.desfazer import desfazer
 from iam.atos.papel import OPERADOR
@@ -197,5 +197,5 @@ def test_what_came_due_is_the_workers_in_the_journal_whoever_met_it(home: Home) 
     home.clock.move(minutes=7)
     give(home, "mt-cta", "mt-consulta")
     with home.house.reading() as db:
-        done = journal.find(db, journal.Filter(pessoa=event.pessoa, ato="pessoa:evento"), most=1)
+        done = search.find(db, search.Filter(pessoa=event.pessoa, ato="pessoa:evento"), most=1)
     assert [entry.agente for entry, _ in done] == ["sistema:worker"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iam import journal, session
+from iam import journal, search, session
 from iam.atos import pessoa
 from iam.context import Agente
 from iam.errors import Invalid, Refused
@@ -52,7 +52,7 @@ def refused(home: Home, login: Login, senha: str, nova: str = NOVA) -> str:
 
 def acts(home: Home, ato: str, *, allowed: bool) -> list[journal.Entry]:
     with home.house.reading() as db:
-        return [entry for entry, _ in journal.find(db, journal.Filter(ato=ato, allowed=allowed))]
+        return [entry for entry, _ in search.find(db, search.Filter(ato=ato, allowed=allowed))]
 
 
 def test_a_new_senha_takes_the_present_one_and_only_it_enters_afterwards(home: Home) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from iam import journal, session
+from iam import search, session
 from iam.atos import credencial, pessoa
 from iam.atos.papel import OPERADOR
 from iam.context import Agente
@@ -122,7 +122,7 @@ def test_a_provisional_password_serves_once_to_choose_another_expires_and_opens_
     home.clock.move(hours=73)
     assert refused(home, "gestor", late) == "senha_provisoria"
     with home.house.reading() as db:
-        assert not journal.find(db, journal.Filter(ato="sessao:abrir", allowed=True))
+        assert not search.find(db, search.Filter(ato="sessao:abrir", allowed=True))
 
 
 def test_who_is_out_learns_the_article_only_with_the_right_password(home: Home) -> None:

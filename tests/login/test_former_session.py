@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from iam import journal, session
+from iam import search, session
 from iam.context import Agente
 from iam.demo.outsider import Outsider, Pkce
 from iam.login import enter, leave, totp
@@ -30,7 +30,7 @@ def live(home: Home, cookie: str) -> session.Login | None:
 def ends(home: Home) -> list[tuple[str | None, str]]:
     """Whose session the journal says ended, and at whose hand."""
     with home.house.reading() as db:
-        return [(e.pessoa, e.agente) for e, _ in journal.find(db, journal.Filter(ato="sessao:encerrar", allowed=True))]
+        return [(e.pessoa, e.agente) for e, _ in search.find(db, search.Filter(ato="sessao:encerrar", allowed=True))]
 
 
 def entered(home: Home, role: str, former: session.Login | None = None) -> enter.Entered:

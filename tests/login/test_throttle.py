@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from iam import app, journal
+from iam import app, search
 from iam.context import Agente, House
 from iam.errors import Refused
 from iam.login import attempt, enter, password, throttle, totp
@@ -217,7 +217,7 @@ def test_nothing_of_what_was_typed_is_kept(home: Home) -> None:
     home.house.recorder.flush()
     with home.house.reading() as db:
         kept = [row.key for row in db.scalars(select(LoginTry))]
-        lines = [entry.payload or b"" for entry, _ in journal.find(db, journal.Filter(ato="sessao:abrir"))]
+        lines = [entry.payload or b"" for entry, _ in search.find(db, search.Filter(ato="sessao:abrir"))]
     assert lines
     assert not any(typed in str(value) for value in (*kept, *lines))
     other = replace(home.house, vault=type(home.house.vault)(b"\1" * 32))

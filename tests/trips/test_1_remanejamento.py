@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from iam import journal, sealer
+from iam import sealer, search
 from iam.atos import pessoa, vinculo
 from iam.atos.conceder import conceder
 from iam.demo.outsider import Pkce
@@ -150,7 +150,7 @@ def test_the_same_event_told_many_times_at_once_is_told_once(served: Served) -> 
     assert {status for status, _ in answers} == {202}
     assert len({body for _, body in answers}) == 1
     with served.house.reading() as db:
-        found = journal.find(db, journal.Filter(ato="pessoa:evento", requirement="MT128-13.2"))
+        found = search.find(db, search.Filter(ato="pessoa:evento", requirement="MT128-13.2"))
     assert len(found) == 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from iam import journal
+from iam import search
 from iam.atos import concessao
 from iam.atos.conceder import conceder, revogar
 from iam.demo.outsider import Answer, Outsider
@@ -70,7 +70,7 @@ def refusals(served: Served) -> set[str]:
     """The requirement ids under which token requests were refused."""
     served.house.recorder.flush()
     with served.house.reading() as db:
-        found = journal.find(db, journal.Filter(ato="token:emitir", allowed=False))
+        found = search.find(db, search.Filter(ato="token:emitir", allowed=False))
     return {entry.requirement for entry, _ in found}
 
 

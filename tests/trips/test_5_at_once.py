@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select
 
-from iam import journal
+from iam import search
 from iam.app import close, open_house
 from iam.atos import concessao, credencial, evento, fonte, papel, pessoa, recibo, vinculo
 from iam.atos.conceder import conceder, revogar
@@ -77,7 +77,7 @@ def rights(home: Home) -> list[Concessao]:
 def told(home: Home, ato: str) -> list[dict[str, Any]]:
     """What the journal says of an act, oldest first."""
     with home.house.reading() as db:
-        found = journal.find(db, journal.Filter(ato=ato), most=500)
+        found = search.find(db, search.Filter(ato=ato), most=500)
     return [orjson.loads(entry.payload or b"{}") for entry, _ in reversed(found)]
 
 

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from iam import sealer
 from iam.db import Database
-from iam.journal import Entry, Filter, find
+from iam.journal import Entry
+from iam.search import Filter, find
 from tests.house import Home
 
 BEGAN = datetime(2024, 1, 1, tzinfo=UTC)
