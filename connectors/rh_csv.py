@@ -2,7 +2,10 @@
 
 Header ``numero,cpf,matricula,nome,tipo,data_efeito,orgao,orgao_destino,observacao``, exactly. A bad line is named
 with its number and the reason and never stops the good ones around it. Only form is judged here; whether the event
-makes sense is for the act that takes it in. It never holds more than one line in memory.
+makes sense is for the act that takes it in. It never holds more than one line in memory, or what follows a quote left open.
+
+RFC 4180 lets a field between quotes have line breaks. Such an event is refused whole, with every line that belongs to it: what
+somebody typed into ``observacao`` is never read as a line of its own.
 
 As a source it reads every ``*.csv`` of a folder, in the order of their names: a file must get its name when it is
 whole, and later files must have later names (``2026-01-05T0900.csv``).
@@ -12,9 +15,11 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -36,6 +41,10 @@ LENGTHS: Final = {
 CPF: Final = re.compile(r"\d{11}|\d{3}\.\d{3}\.\d{3}-\d{2}", re.ASCII)
 DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOMENT: Final = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})", re.ASCII)
+FIELD: Final = rb'(?:"(?:[^"]|"")*+"|(?!")[^,\r\n]*+)'
+RECORD: Final = re.compile(rb"(?:%b,)*+%b\r?\n" % (FIELD, FIELD))
+OPEN: Final = re.compile(rb'(?:%b,)*+"(?:[^"]|"")*+\Z' % FIELD)
+FARTHEST: Final = 16 * 1024 * 1024
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -84,12 +93,16 @@ class RhCsv:
 
     def read(self, stream: BinaryIO) -> Iterator[tuple[int, Evento | Rejected]]:
         """Each line after the header, as an event or as rejected. Raises ``Invalid`` when the header is not ours."""
-        number = 0
-        for number, raw in _lines(stream):
+        number, lines = 0, _lines(stream)
+        for number, start, raw in lines:
             if number == 1:
                 _check_header(raw or b"")
-            elif raw is None:
-                yield number, Rejected(number, f"linha maior que {LONGEST} bytes")
+            elif raw is None or OPEN.match(raw):
+                more = _further(stream, start)
+                yield number, Rejected(number, _unread(raw, number, more))
+                if more is None:
+                    return
+                deque(islice(lines, more), maxlen=0)
             elif raw.strip():
                 yield number, self._line(number, raw)
         if not number:
@@ -135,16 +148,52 @@ def _check_header(raw: bytes) -> None:
         raise Invalid(said, code="cabecalho", field="cabecalho")
 
 
-def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
-    """Each physical line with its number; None for one that is too long, which is passed over piece by piece."""
-    number = 0
+def _lines(stream: BinaryIO) -> Iterator[tuple[int, int, bytes | None]]:
+    """Each physical line with its number and place; None for one that is too long, which is passed over piece by piece."""
+    number, start = 0, _place(stream)
     while raw := stream.readline(LONGEST + 1):
         number += 1
         whole = raw.endswith(b"\n") or len(raw) <= LONGEST
-        yield number, raw if whole else None
+        line = raw if whole else None
         while not whole:
             raw = stream.readline(LONGEST + 1)
             whole = not raw or raw.endswith(b"\n")
+        yield number, start, line
+        start = _place(stream)
+
+
+def _place(stream: BinaryIO) -> int:
+    return stream.tell() if stream.seekable() else 0
+
+
+def _further(stream: BinaryIO, start: int) -> int | None:
+    """How many more lines the event has that starts there: none where its quotes are wrong, as that line alone is bad.
+
+    None when that cannot be told, in a stream that cannot be read twice or before ``FARTHEST``.
+    """
+    if not stream.seekable():
+        return None
+    here, reach = stream.tell(), 4 * LONGEST
+    while reach <= FARTHEST:
+        stream.seek(start)
+        text = stream.read(reach)
+        stream.seek(here)
+        at_end = len(text) < reach
+        text = text + b"\n" if at_end else text.rstrip(b'"')  # it may be the first of two
+        if record := RECORD.match(text):
+            return record[0].rstrip(b"\r\n").count(b"\n")
+        if at_end or (b"\n" in text and not OPEN.match(text)):
+            return 0
+        reach *= 4
+    return None
+
+
+def _unread(raw: bytes | None, number: int, more: int | None) -> str:
+    """Why an event was not read that is too long or leaves a quote open."""
+    reason = f"linha maior que {LONGEST} bytes" if raw is None else "aspas sem par ou fora do lugar"
+    if more is None:
+        return f"{reason}; nada depois desta linha foi lido"
+    return f"quebra de linha entre aspas, até a linha {number + more}; é um evento por linha" if more else reason
 
 
 def _moment(text: str) -> date | datetime | None:

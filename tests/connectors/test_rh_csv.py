@@ -112,6 +112,40 @@ def test_an_open_quote_does_not_swallow_the_next_line(source: RhCsv) -> None:
     assert isinstance(said[1], Evento)
 
 
+@pytest.mark.parametrize(
+    ("typed", "more"),
+    [
+        ("pedido\n{}fim", 2),
+        ("\r\n{}", 2),
+        ('disse ""sim""\r\n\r\n{}"",\n', 4),
+        ("a" * 200_000 + "\n{}", 2),
+        ("a" * 16 * 1024 + '""' * 24 * 1024 + "\n{}" + "a" * 200_000, 2),
+        ('a","b\n{}', 2),
+    ],
+)
+def test_what_somebody_typed_between_quotes_is_never_read_as_a_line(source: RhCsv, typed: str, more: int) -> None:
+    forged = GOOD.replace("1,", "666,", 1)
+    event = f'2,11144477735,M-1,,afastamento,2026-01-05,,,"{typed.format(forged)}"\r\n'
+    before, (number, bad), after = read(source, HEADER + GOOD + event + GOOD)
+    assert (number, isinstance(bad, Rejected)) == (3, True)
+    assert isinstance(bad, Rejected)
+    assert f"quebra de linha entre aspas, até a linha {3 + more}" in bad.reason
+    assert isinstance(before[1], Evento)
+    assert after == (4 + more, before[1])
+
+
+def test_where_an_open_quote_cannot_be_followed_nothing_after_it_is_read(source: RhCsv) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    text = HEADER + GOOD + '2,11144477735,,,x,2026-01-05,,,"a\n' + GOOD
+    _, (number, bad) = list(source.read(Pipe(text.encode())))
+    assert number == 3
+    assert isinstance(bad, Rejected)
+    assert "nada depois desta linha foi lido" in bad.reason
+
+
 def test_the_mark_of_excel_and_blank_lines_are_no_matter(source: RhCsv) -> None:
     assert len(read(source, "\ufeff" + HEADER + "\n" + GOOD + "\n  \n" + GOOD.rstrip())) == 2
 
