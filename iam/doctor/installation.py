@@ -62,13 +62,18 @@ def modes(settings: Settings) -> Iterator[Finding]:
                 yield Finding(what, FALHA, f"{path} não existe", "restaure uma cópia ou corrija o caminho")
         elif _readable(path) and _readable(path.parent):
             yield Finding(what, FALHA, f"{path} pode ser lido por outros", f"chmod 600 {path}")
+        elif what == CHAVE and (wrong := _unusable(path)):
+            yield Finding(what, FALHA, wrong, "restaure-a da cópia; sem ela nenhuma chave abre")
         else:
             yield Finding(what, OK, "protegida")
+
+
+def _unusable(master: Path) -> str:
     try:
-        if settings.master_key.exists():
-            read_master(settings.master_key)
+        read_master(master)
     except Unsafe as error:
-        yield Finding(CHAVE, FALHA, str(error), "restaure-a da cópia; sem ela nenhuma chave abre")
+        return str(error)
+    return ""
 
 
 def _readable(path: Path) -> bool:

@@ -82,7 +82,8 @@ def _use_pair(context: SSL.Context, certificate: Path, key: Path) -> None:
         except OSError as error:
             raise Unsafe(f"{file} não pode ser lido: {error.strerror}") from error
         except SSL.Error as error:
-            raise Unsafe(f"{file} não serve a um servidor TLS, ou não é o par de {certificate}") from error
+            pair = "" if file == certificate else f", ou não é o par de {certificate}"
+            raise Unsafe(f"{file} não serve a um servidor TLS{pair}") from error
 
 
 class Credentials:

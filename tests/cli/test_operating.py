@@ -128,7 +128,7 @@ def test_doctor_names_what_is_wrong_and_what_to_do(installed: Portaria, how: obj
     done = installed("doctor", "--json")
     assert done.status == 1
     found = [f for f in done.told["findings"] if f["name"] == name and f["state"] == "falha"]
-    assert found, done.told
+    assert len(found) == 1, done.told
     assert found[0]["todo"]
     assert done.err.count("\n") == 1
     assert finding(done, "normas")["state"] == "OK", "what is well is told besides"

@@ -138,8 +138,11 @@ def test_while_the_new_pair_is_bad_the_old_one_serves_and_the_log_says_so(
 
 def test_a_pair_that_cannot_be_used_is_one_clear_line_at_the_start(own: tuple[Path, Path]) -> None:
     own[1].write_text("nada", "utf-8")
-    with pytest.raises(Unsafe, match=r"own\.key não serve a um servidor TLS"):
+    with pytest.raises(Unsafe, match=r"own\.key não serve a um servidor TLS, ou não é o par de .*own\.pem"):
         tls_context(Tls("127.0.0.1", 0, *own))
     own[1].unlink()
     with pytest.raises(Unsafe, match=r"own\.key não pode ser lido"):
+        tls_context(Tls("127.0.0.1", 0, *own))
+    own[0].write_text("nada", "utf-8")
+    with pytest.raises(Unsafe, match=r"own\.pem não serve a um servidor TLS$"):
         tls_context(Tls("127.0.0.1", 0, *own))
