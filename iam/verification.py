@@ -246,6 +246,8 @@ class _Chain:
 
     def _checkpoint(self, line: Mapping[str, object]) -> None:
         seq = line["seq"]
+        if isinstance(seq, int) and seq > self.seq:
+            raise _Bad(self.seq + 1, f"o registro {self.seq + 1} falta: uma ponta assinada cobre até {seq}")
         if not isinstance(seq, int) or seq != self.seq or line["hash"] != self.prev.hex():
             raise _Bad(self.seq, "uma ponta assinada não corresponde à cadeia")
         kid = str(line["kid"])

@@ -74,6 +74,12 @@ def doubled(lines: Lines, n: int) -> int:
     return n + 2
 
 
+def cut(lines: Lines, n: int) -> int:
+    first = entries(lines)[n]
+    lines[:] = [line for i, line in enumerate(lines) if line["kind"] != "entry" or i < first]
+    return n + 1
+
+
 def swapped(lines: Lines, n: int) -> int:
     a, b = entries(lines)[n], entries(lines)[n + 1]
     lines[a], lines[b] = lines[b], lines[a]
@@ -85,7 +91,7 @@ def backdated(lines: Lines, n: int) -> int:
     return n + 1
 
 
-@pytest.mark.parametrize("how", [changed, payload, removed, doubled, swapped, backdated])
+@pytest.mark.parametrize("how", [changed, payload, removed, doubled, swapped, backdated, cut])
 def test_whatever_was_done_to_a_line_is_found_and_named(
     exported: tuple[Portaria, Path, Lines], how: Callable[[Lines, int], int]
 ) -> None:
