@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from iam.atos.papel import OPERADOR
+from iam.atos.receber import receber
+from iam.connector import Evento as Noticia
+from iam.demo.world import OPERATOR
 from tests.admin_ui.conftest import Tab
+from tests.house import Served
 
 
 def test_no_kind_of_event_is_chosen_beforehand(tab: Callable[..., Tab]) -> None:
@@ -56,3 +61,19 @@ def test_who_may_tell_no_event_is_refused_without_the_form(tab: Callable[..., Ta
         he.page.click("#trocar")
     assert navigation.value.status == 403
     assert he.page.locator("#fonte").count() == 0
+
+
+def test_a_question_is_shown_to_all_who_see_the_event_and_its_answers_offered_to_who_may_give_them(
+    tab: Callable[..., Tab], shared: Served
+) -> None:
+    cpf = shared.home.person("chefia")["cpf"]
+    for numero, tipo, about in (("P1", "afastamento_estudo_exterior", ""), ("P2", "tornado_sem_efeito", "P1")):
+        with shared.house.begin(OPERATOR) as ctx:
+            news = Noticia("rh-sefaz-mt", numero, cpf, "", "", tipo, shared.home.clock.today(), "", "", about)
+            receber(ctx, news, papeis=OPERADOR)
+    he, she = tab().log_in("auditor"), tab().log_in("cadastrador")
+    answers = "form[action^='/admin/pendencia/']"
+    for who, offered in ((he, 0), (she, 3)):
+        who.open("/admin/evento")
+        assert "tornar sem efeito o evento P1" in who.text()
+        assert who.page.locator(answers).count() == offered
