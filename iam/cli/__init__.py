@@ -55,7 +55,7 @@ def _guarded(run: Callable[[], int], *, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         print(f"portaria: {_line(error)}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, PortariaError) and error.code == "uso" else 1
 
 
 def _line(error: Exception) -> str:

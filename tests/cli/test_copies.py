@@ -16,7 +16,8 @@ def test_key_copy_trial_and_restore(installed: Portaria, tmp_path: Path, monkeyp
     key, copy = tmp_path / "copia.key", tmp_path / "portaria.copia"
     assert "longe das cópias" in installed("backup", "--new-key", key).out
     installed.fails("backup", "--new-key", key)
-    installed.fails("backup", copy)
+    installed.fails("backup", copy, status=2)
+    installed.fails("backup", "--new-key", key, copy, status=2)
     done = installed("backup", copy, "--key", key, "--json")
     assert done.status == 0, done.err
     assert done.told["bytes"] == copy.stat().st_size
