@@ -97,7 +97,7 @@ def _lines(path: Path) -> Iterator[Mapping[str, object]]:
                     value = _read(raw.strip())
                 except ValueError:
                     value = None
-                yield value if isinstance(value, dict) else {"kind": "illegible"}
+                yield value if isinstance(value, dict) else {"kind": "ilegível"}
 
 
 def _read(raw: bytes) -> object:

@@ -41,8 +41,10 @@ def check(policy: Policy, path: Path) -> Sequence[str]:
     """Where the file differs from the packs; empty when it does not. Raises ``Invalid`` when it cannot be read."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise Invalid(f"{path.name} não pode ser lido: {error}") from error
+    except OSError as error:
+        raise Invalid(f"{path} não pode ser lido: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{path} não é um realm em JSON") from error
     return list(differences("", json.loads(text(policy)), found))
 
 
